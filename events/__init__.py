@@ -1,0 +1,1 @@
+"""What happened, in order, and who is told. This package knows neither `ideas_hub` nor `web`."""

@@ -1,0 +1,290 @@
+"""Every fact the hub can state: one frozen, past-tense dataclass each.
+
+A fact names its subject by reference and never carries free text or a person's name: those are joined at delivery, through
+the permission of whoever is told (`ideas_hub/live.py`). The docstring of a class is its public documentation.
+
+To add a fact: write its class here, and its sentence in `ideas_hub/live.py`. A test names what is missing.
+"""
+
+from dataclasses import asdict, dataclass
+from enum import IntEnum
+from typing import Any, ClassVar
+
+
+class View(IntEnum):
+    """What of the stream somebody may see. Each view includes the ones before it.
+
+    The same ladder serves as the *audience* of a row: it is seen in its own view and in every wider one.
+    """
+
+    PUBLIC = 0
+    STAFF = 1
+    LEADERSHIP = 2
+
+    @property
+    def word(self) -> str:
+        return self.name.lower()
+
+    @classmethod
+    def named(cls, word: str) -> "View":
+        """The view of that name; raises KeyError for any other word."""
+        return {view.word: view for view in cls}[word]
+
+
+VIEWS = tuple(View)
+IDEAS, BOARD = "ideas", "board"  # the two topics that gather many ideas
+ME = "me"
+
+
+def idea_topic(ref: str) -> str:
+    return f"idea:{ref}"
+
+
+TYPES: dict[str, type["Event"]] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A fact. `audience` is taken from the row it is about; None means that no view is told (the ledger)."""
+
+    audience: View | None = None
+
+    type: ClassVar[str] = ""
+    feeds: ClassVar[frozenset[str]] = frozenset()  # the gathering topics that carry it
+    moves_facts: ClassVar[bool] = False  # does it change a tally that the world sees?
+
+    def __init_subclass__(cls, *, type: str = "", feeds: tuple[str, ...] = (), facts: bool = False) -> None:
+        # `@dataclass(slots=True)` builds every class twice; the second one, with its slots, replaces the first.
+        if type:
+            cls.type, cls.feeds, cls.moves_facts = type, frozenset(feeds), facts
+        if cls.type:
+            TYPES[cls.type] = cls
+
+    @property
+    def subject(self) -> str | None:
+        """The path of what the fact is about, as CloudEvents has it."""
+        return None
+
+    def topics(self) -> tuple[str, ...]:
+        """All that one can watch to be told of this fact."""
+        return tuple(sorted(self.feeds))
+
+    def data(self) -> dict[str, Any]:
+        """The fact as it is stored: plain JSON values, without the audience."""
+        content = asdict(self)
+        del content["audience"]
+        return content
+
+    @classmethod
+    def load(cls, data: dict[str, Any], audience: View | None) -> "Event":
+        """The fact back from `data()`; raises TypeError when it does not fit, as after a careless rename."""
+        return cls(**data, audience=audience)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdeaEvent(Event):
+    idea: str
+
+    @property
+    def subject(self) -> str:
+        return f"ideas/{self.idea}"
+
+    def topics(self) -> tuple[str, ...]:
+        return (idea_topic(self.idea), *sorted(self.feeds))
+
+
+EVERYWHERE = (IDEAS, BOARD)
+
+
+# Ideas
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdeaPosted(IdeaEvent, type="idea.posted", feeds=EVERYWHERE, facts=True):
+    """An idea was posted. Carries its title and its authors."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdeaRevised(IdeaEvent, type="idea.revised", feeds=EVERYWHERE):
+    """An author changed the texts or the themes of an idea. Carries its title as it is now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdeaOpenedToPublic(IdeaEvent, type="idea.opened_to_public", feeds=EVERYWHERE, facts=True):
+    """An idea got a wider audience: for those it was opened to, its story begins here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdeaRestricted(IdeaEvent, type="idea.restricted", feeds=EVERYWHERE, facts=True):
+    """An idea got a narrower audience, `to`. Who loses it is told the reference and nothing else."""
+
+    to: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdeaHidden(IdeaEvent, type="idea.hidden", feeds=EVERYWHERE, facts=True):
+    """A moderator hid an idea. Everybody is told the reference and nothing else."""
+
+    hiding: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdeaRestored(IdeaEvent, type="idea.restored", feeds=EVERYWHERE, facts=True):
+    """A moderator showed a hidden idea again. Carries its title and its authors."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdeaWithdrawn(IdeaEvent, type="idea.withdrawn", feeds=EVERYWHERE, facts=True):
+    """An author took back an idea that nobody had answered to. Everybody is told the reference and nothing else."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdeaMerged(IdeaEvent, type="idea.merged", feeds=EVERYWHERE, facts=True):
+    """An idea became part of another, `into`, and its votes went with it."""
+
+    into: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdeaStageChanged(IdeaEvent, type="idea.stage_changed", feeds=EVERYWHERE, facts=True):
+    """An idea moved in the pipeline. Carries both stages, who moved it and the reason."""
+
+    change: int
+    was: str
+    to: str
+    by: str
+
+
+# Sponsors and answers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdeaSponsored(IdeaEvent, type="idea.sponsored", feeds=(BOARD,)):
+    """Somebody answers for an idea from now on. Carries the sponsor, who named them, and the reason if there was one."""
+
+    term: int
+    sponsor: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdeaSponsorLeft(IdeaEvent, type="idea.sponsor_left", feeds=(BOARD,)):
+    """A sponsor no longer answers for an idea. Carries the sponsor, who ended it, and the reason."""
+
+    term: int
+    sponsor: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdeaAnswered(IdeaEvent, type="idea.answered", feeds=(BOARD,)):
+    """The public answer to an idea was given. Carries its text."""
+
+    answer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdeaAnswerDue(IdeaEvent, type="idea.answer_due", feeds=(BOARD,)):
+    """Enough votes oblige an answer: the clock has started, and runs until the day `due`."""
+
+    due: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdeaAnswerOverdue(IdeaEvent, type="idea.answer_overdue", feeds=(BOARD,)):
+    """The day `due` passed without an answer."""
+
+    due: str
+
+
+# Comments
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommentEvent(IdeaEvent):
+    comment: str
+
+    is_tombstone: ClassVar[bool] = False  # does it tell references and nothing else?
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommentPosted(CommentEvent, type="comment.posted", facts=True):
+    """A comment was posted under an idea. Carries its words, as written and as HTML, and its author."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommentHidden(CommentEvent, type="comment.hidden", facts=True):
+    """A moderator hid a comment. Everybody is told the references and nothing else."""
+
+    hiding: int
+    by: str
+
+    is_tombstone: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommentRestored(CommentEvent, type="comment.restored", facts=True):
+    """A moderator showed a hidden comment again. Carries its words and its author."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommentWithdrawn(CommentEvent, type="comment.withdrawn", facts=True):
+    """A comment's author took back its words; its place stays. Everybody is told the references and nothing else."""
+
+    is_tombstone: ClassVar[bool] = True
+
+
+# The hub
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubImported(Event, type="hub.imported", feeds=EVERYWHERE, facts=True):
+    """Many ideas came in at once and are not streamed one by one. Carries how many."""
+
+    ideas: int
+    comments: int
+
+
+# The ledger: facts of no audience, for recount and audit. No number of any view can betray them.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoteCast(IdeaEvent, type="vote.cast", facts=True):
+    """Somebody's vote was counted. `voter` leads back to a person only while that person has not been erased."""
+
+    voter: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoteWithdrawn(IdeaEvent, type="vote.withdrawn", facts=True):
+    """Somebody took back a vote."""
+
+    voter: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RightsChanged(Event, type="person.rights_changed"):
+    """What a person may see or do changed. Their open connections are asked again who they are."""
+
+    person: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionEnded(Event, type="session.ended"):
+    """A person's session or token ended. The connections it opened are asked again who they are."""
+
+    person: str
+
+
+LEDGER = (VoteCast, VoteWithdrawn, RightsChanged, SessionEnded)
+
+
+def types_on(feed: str) -> tuple[str, ...]:
+    """The types of the facts that a gathering topic carries."""
+    return tuple(sorted(kind.type for kind in TYPES.values() if feed in kind.feeds))

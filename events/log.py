@@ -1,0 +1,196 @@
+"""The event log: every fact in commit order, each with a number in every view that may see it.
+
+**Numbering.** A fact has a `position` (all facts) and a number in each view that may see it. All are given out from one head
+row, by one UPDATE that is among the last statements of the writing transaction. The row stays locked until the commit, so the
+order of numbers is the order of commits, and a reader that has seen *n* can never be overtaken by a smaller number that
+becomes visible later, as happens with an autoincrementing sequence. A rolled-back transaction gives its numbers back: there are no holes.
+
+The tables here are the ground of the hub's whole schema: `ideas_hub.db.Base` is declared on this `metadata`.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    ColumnElement,
+    Index,
+    Integer,
+    MetaData,
+    Row,
+    SmallInteger,
+    String,
+    Table,
+    and_,
+    bindparam,
+    false,
+    insert,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.orm import Session
+
+from events.catalogue import BOARD, IDEAS, TYPES, VIEWS, Event, View, types_on
+from events.moment import Moment
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+BigKey = BigInteger().with_variant(Integer, "sqlite")
+
+head_table = Table(
+    "log_head",
+    metadata,
+    Column("id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("epoch", String(16), nullable=False),
+    Column("position", BigKey, nullable=False),
+    *(Column(view.word, BigKey, nullable=False) for view in VIEWS),
+)
+
+event_table = Table(
+    "event",
+    metadata,
+    Column("position", BigKey, primary_key=True, autoincrement=False),
+    *(Column(view.word, BigKey) for view in VIEWS),
+    Column("type", String(40), nullable=False),
+    Column("subject", String(80)),
+    Column("audience", SmallInteger),
+    Column("data", JSON, nullable=False),
+    Column("at", Moment, nullable=False),
+    *(Index(f"ix_event_{view.word}", view.word, unique=True) for view in VIEWS),
+    Index("ix_event_subject", "subject", "position"),
+)
+
+NUMBER = {view: event_table.c[view.word] for view in VIEWS}
+"""The column that holds a fact's number in a view."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How far the log has come: the last position, and the last number of each view."""
+
+    epoch: str
+    position: int
+    numbers: tuple[int, ...]
+
+    def number(self, view: View) -> int:
+        return self.numbers[view]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A fact as it stands in the log. `numbers[view]` is None where that view may not see it."""
+
+    event: Event
+    position: int
+    numbers: tuple[int | None, ...]
+    at: datetime
+
+    def number(self, view: View) -> int:
+        number = self.numbers[view]
+        if number is None:
+            raise LookupError(f"entry {self.position} has no number in the {view.word} view")
+        return number
+
+
+_GIVE_OUT = (
+    update(head_table)
+    .where(head_table.c.id == 1)
+    .values({name: head_table.c[name] + bindparam(f"n_{name}") for name in ("position", *(v.word for v in VIEWS))})
+    .returning(head_table.c.position, *(head_table.c[view.word] for view in VIEWS))
+)
+
+
+def append(session: Session, events: Sequence[Event], at: datetime) -> None:
+    """Number the events and write them. These must be the transaction's last statements: they lock the head row."""
+    gained = {view: sum(sees(view, event) for event in events) for view in VIEWS}
+    given = session.execute(_GIVE_OUT, {"n_position": len(events), **{f"n_{view.word}": gained[view] for view in VIEWS}}).one()
+    position = given.position - len(events)
+    numbers = {view: getattr(given, view.word) - gained[view] for view in VIEWS}
+    rows = []
+    for event in events:
+        position += 1
+        row: dict[str, Any] = {"position": position, "type": event.type, "subject": event.subject}
+        row |= {"audience": event.audience, "data": event.data(), "at": at}
+        for view in VIEWS:
+            numbers[view] += sees(view, event)
+            row[view.word] = numbers[view] if sees(view, event) else None
+        rows.append(row)
+    session.execute(insert(event_table), rows)
+
+
+def sees(view: View, event: Event) -> bool:
+    """Is the fact told in that view at all?"""
+    return event.audience is not None and event.audience <= view
+
+
+def begin(session: Session, epoch: str) -> None:
+    """Write the head row of an empty log, or give the log a new epoch: every cursor handed out before is void then."""
+    if session.execute(update(head_table).where(head_table.c.id == 1).values(epoch=epoch)).rowcount == 0:
+        session.execute(insert(head_table).values(id=1, epoch=epoch, position=0, **{view.word: 0 for view in VIEWS}))
+
+
+def head(session: Session) -> Head:
+    """How far the log has come. Read it *before* the rows of a page, and the page's cursor is never ahead of the page."""
+    row = session.execute(select(head_table).where(head_table.c.id == 1)).one()
+    return Head(row.epoch, row.position, tuple(getattr(row, view.word) for view in VIEWS))
+
+
+def after(session: Session, position: int, limit: int) -> list[Entry]:
+    """Every fact behind that position, of all views and none, oldest first: what a relay tails."""
+    query = select(event_table).where(event_table.c.position > position).order_by(event_table.c.position).limit(limit)
+    return _entries(session.execute(query))
+
+
+def told(session: Session, view: View, topics: Collection[str], *, after: int, upto: int, limit: int) -> list[Entry]:
+    """What a view was told on those topics, behind number `after` and up to `upto`, oldest first."""
+    number = NUMBER[view]
+    query = select(event_table).where(number > after, number <= upto, on_topics(topics))
+    return _entries(session.execute(query.order_by(number).limit(limit)))
+
+
+def told_at(session: Session, view: View, number: int) -> datetime | None:
+    """When the fact of that number in that view was recorded; None where there is none."""
+    return session.execute(select(event_table.c.at).where(NUMBER[view] == number)).scalar()
+
+
+def on_topics(topics: Collection[str]) -> ColumnElement[bool]:
+    """The condition that a fact is carried by at least one of the topics."""
+    conditions: list[ColumnElement[bool]] = [event_table.c.type.in_(types_on(feed)) for feed in (IDEAS, BOARD) if feed in topics]
+    subjects = [f"ideas/{topic.removeprefix('idea:')}" for topic in topics if topic.startswith("idea:")]
+    if subjects:
+        conditions.append(event_table.c.subject.in_(subjects))
+    return or_(*conditions) if conditions else false()
+
+
+def of_subject(session: Session, view: View, subject: str, *, after: tuple[datetime, int] | None, limit: int) -> list[Entry]:
+    """What a view was told of one subject, oldest first by time; `after` is the time and number of the last one seen."""
+    number, at = NUMBER[view], event_table.c.at
+    query = select(event_table).where(event_table.c.subject == subject, number.is_not(None))
+    if after is not None:
+        query = query.where(or_(at > after[0], and_(at == after[0], number > after[1])))
+    return _entries(session.execute(query.order_by(at, number).limit(limit)))
+
+
+def _entries(rows: Iterable[Row[Any]]) -> list[Entry]:
+    return [
+        Entry(
+            TYPES[row.type].load(row.data, None if row.audience is None else View(row.audience)),
+            row.position,
+            tuple(getattr(row, view.word) for view in VIEWS),
+            row.at,
+        )
+        for row in rows
+    ]

@@ -1,0 +1,186 @@
+"""Watching and resuming: what somebody missed, exactly, or a plain `reset` with its reason. There are no sockets in here.
+
+A **cursor** says how far one has seen, in one view and one epoch of the log. It is the same for the socket and for HTTP,
+whatever the topics, and holds only the number of its own view, so it cannot tell how much its bearer was not shown.
+"""
+
+import re
+import threading
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as NotBase64
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from sqlalchemy.orm import Session
+
+from events import log
+from events.catalogue import Event, View
+
+REPLAY_LIMIT = 1000
+REPLAY_WINDOW = timedelta(days=7)
+
+
+class Viewer(Protocol):
+    """Whoever watches: all that the stream itself knows of a person."""
+
+    @property
+    def view(self) -> View: ...
+
+
+class Source(Protocol):
+    """What the stream asks of the hub, which alone knows who may see what."""
+
+    def allowed(self, actor: Any, topics: Collection[str]) -> set[str]:
+        """Those of the topics that the actor may watch."""
+        ...
+
+    def tell(self, events: Sequence[Event], view: View) -> list[dict[str, Any] | None]:
+        """The data of each event with its texts joined, or None where that view may not see it now."""
+        ...
+
+    def facts(self, topics: Collection[str], view: View) -> dict[str, dict[str, Any]]:
+        """The tallies of those topics that the view may see, as they are now."""
+        ...
+
+
+Reading = Callable[[], AbstractContextManager[Session]]
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far a reader has seen, in one view and one epoch."""
+
+    view: View
+    epoch: str
+    number: int
+
+    def __str__(self) -> str:
+        plain = f"{self.view.word[0]}.{self.epoch}.{self.number}"
+        return urlsafe_b64encode(plain.encode()).decode().rstrip("=")
+
+    @classmethod
+    def parse(cls, text: str) -> "Cursor":
+        """The cursor that `text` stands for; raises ValueError for what no hub has handed out."""
+        try:
+            plain = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4)).decode("ascii")
+        except (UnicodeError, NotBase64) as wrong:
+            raise ValueError("not a cursor") from wrong
+        match = re.fullmatch(r"([psl])\.([0-9a-z]{1,16})\.([0-9]{1,18})", plain)
+        if match is None:
+            raise ValueError("not a cursor")
+        view = next(view for view in View if view.word[0] == match[1])
+        return cls(view, match[2], int(match[3]))
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a watcher is told: where it stands now, and what it missed (`resume`) or why it must reload (`reset`)."""
+
+    mode: str
+    cursor: str
+    events: list[dict[str, Any]]
+    why: str | None = None
+
+    def message(self) -> dict[str, Any]:
+        reason = {"why": self.why} if self.why else {}
+        return {"mode": self.mode, **reason, "cursor": self.cursor, "events": self.events}
+
+
+class Stream:
+    """The log as it is told to watchers.
+
+    `telling` is held while anything goes out to sockets, and while a watcher's missed events are read and its rooms are
+    joined: what is committed meanwhile is told either in the reply or afterwards, never in neither.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        reading: Reading,
+        *,
+        origin: str,
+        now: Callable[[], datetime],
+        window: timedelta = REPLAY_WINDOW,
+    ) -> None:
+        self.source, self.reading = source, reading
+        self.origin, self.now, self.window = origin, now, window
+        self.telling = threading.Lock()
+        self.delivered = self.head()  # how far the sockets of this process have been told; the relay moves it on
+
+    def head(self) -> log.Head:
+        with self.reading() as session:
+            return log.head(session)
+
+    def cursor(self, view: View, head: log.Head) -> str:
+        return str(Cursor(view, head.epoch, head.number(view)))
+
+    def replay(
+        self, view: View, topics: Collection[str], cursor: str | None, head: log.Head, *, limit: int | None = None
+    ) -> Reply:
+        """What was told on the topics behind the cursor and up to `head`, or a reset with its reason.
+
+        A cursor between `head` and the end of the log has missed nothing so far: what follows `head` will be told.
+
+        Without `limit` a reader too far behind is reset (`too_far`); with it, they get that many and a cursor to go on from.
+        """
+        here = self.cursor(view, head)
+        if cursor is None:
+            return Reply("start", here, [])
+        with self.reading() as session:
+            try:
+                seen = Cursor.parse(cursor)
+            except ValueError:
+                return Reply("reset", here, [], "unknown")
+            if why := self._void(session, seen, view):
+                return Reply("reset", here, [], why)
+            most = REPLAY_LIMIT if limit is None else limit
+            entries = log.told(session, view, topics, after=seen.number, upto=head.number(view), limit=most + 1)
+        if len(entries) > most:
+            if limit is None:
+                return Reply("reset", here, [], "too_far")
+            entries = entries[:most]
+            here = str(Cursor(view, head.epoch, entries[-1].number(view)))
+        told = self.envelopes(entries, view, head.epoch)
+        return Reply("resume", here, [event for event in told if event is not None])
+
+    def _void(self, session: Session, seen: Cursor, view: View) -> str | None:
+        """Why nothing can be resumed from there; None if it can."""
+        head = log.head(session)  # not the relay's: a page may have been rendered from what the relay has yet to tell
+        if seen.epoch != head.epoch:
+            return "epoch"
+        if seen.view is not view:
+            return "rights"
+        if seen.number > head.number(view):
+            return "ahead"
+        missed_since = log.told_at(session, view, seen.number + 1)
+        if missed_since is not None and missed_since < self.now() - self.window:
+            return "trimmed"
+        return None
+
+    def envelopes(self, entries: Sequence[log.Entry], view: View, epoch: str) -> list[dict[str, Any] | None]:
+        """Each entry as the CloudEvent that the view is told, or None where it may not see it now."""
+        told = self.source.tell([entry.event for entry in entries], view)
+        return [
+            None if data is None else envelope(entry, data, view, epoch, self.origin)
+            for entry, data in zip(entries, told, strict=True)
+        ]
+
+
+def envelope(entry: log.Entry, data: Mapping[str, Any], view: View, epoch: str, origin: str) -> dict[str, Any]:
+    """A fact as a CloudEvents 1.0 object. Its id and its numbers are those of the view, and of no other."""
+    cursor = str(Cursor(view, epoch, entry.number(view)))
+    return {
+        "specversion": "1.0",
+        "id": cursor,
+        "source": origin,
+        "type": entry.event.type,
+        **({"subject": entry.event.subject} if entry.event.subject else {}),
+        "time": entry.at.isoformat().replace("+00:00", "Z"),
+        "sequence": f"{entry.number(view):012d}",
+        "cursor": cursor,
+        "datacontenttype": "application/json",
+        "data": dict(data),
+    }

@@ -1,0 +1,39 @@
+"""What time does: the table of commands that the clock calls. Each picks what is due in small batches and makes the change and
+its event in one transaction, so any number of processes may run them at once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from ideas_hub.answers import tell_overdue
+from ideas_hub.sessions import end_expired
+
+BATCH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Chore:
+    """`work(limit)` does at most that much and returns how much it did."""
+
+    work: Callable[[int], int]
+    every: timedelta
+
+    @property
+    def name(self) -> str:
+        return self.work.__name__
+
+
+CHORES = (
+    Chore(tell_overdue, timedelta(minutes=1)),
+    Chore(end_expired, timedelta(minutes=5)),
+)
+
+
+def run(chore: Chore) -> int:
+    """Do all of a chore that is due, batch by batch, and return how much that was."""
+    done = 0
+    while (batch := chore.work(BATCH)) > 0:
+        done += batch
+        if batch < BATCH:
+            break
+    return done

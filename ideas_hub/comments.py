@@ -1,0 +1,284 @@
+"""Comments: words under an idea, with replies one level deep."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, ForeignKey, Index, Text, func, select
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+
+from events.catalogue import VIEWS, CommentPosted, CommentWithdrawn, View
+from events.moment import Moment
+from ideas_hub.clock import now
+from ideas_hub.db import Base, reading, record, transaction
+from ideas_hub.errors import Invalid, Missing, RuleBroken, _
+from ideas_hub.ideas import Idea, Stage, touch
+from ideas_hub.people import Actor, Person, PersonCard, Words
+from ideas_hub.permissions import Guarded, find, require, visible_to
+from ideas_hub.texts import measured
+
+# Model
+
+
+class CommentKind(StrEnum):
+    """What a comment does for the idea."""
+
+    BUILD = "build"
+    QUESTION = "question"
+    CONCERN = "concern"
+    THANKS = "thanks"
+
+
+class Comment(Guarded, Base):
+    """`hidden` is true also while its idea is hidden; `hidden_itself` remembers which comments were hidden on their own."""
+
+    __tablename__ = "comment"
+    keeps_its_place = True
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    idea_id: Mapped[int] = mapped_column(ForeignKey(Idea.id, ondelete="CASCADE"))
+    idea: Mapped[Idea] = relationship(lazy="raise")
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("comment.id"))
+    author_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    author: Mapped[Person] = relationship(lazy="joined", innerjoin=True)
+    kind: Mapped[CommentKind] = mapped_column(Words(CommentKind))
+    body: Mapped[str] = mapped_column(Text)
+    posted_at: Mapped[datetime] = mapped_column(Moment)
+    hidden_itself: Mapped[bool] = mapped_column(default=False)
+
+    __table_args__ = (Index("ix_comment_idea", "idea_id", "posted_at", "ref"), Index("ix_comment_parent", "parent_id"))
+
+    @classmethod
+    def written_by(cls, person_id: int | None) -> ColumnElement[bool]:
+        return cls.author_id == person_id
+
+    @property
+    def author_refs(self) -> frozenset[str]:
+        return frozenset({self.author.ref})
+
+
+@dataclass(frozen=True, slots=True)
+class CommentCard:
+    """A comment as one may see it; without its words where they were withdrawn."""
+
+    ref: str
+    idea: str
+    body: str | None
+    kind: CommentKind
+    parent: str | None
+    author: PersonCard | None
+    audience: View
+    posted_at: datetime
+    withdrawn: bool
+    hidden: bool
+
+    @property
+    def author_refs(self) -> frozenset[str]:
+        return frozenset({self.author.ref}) if self.author else frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """A comment and the replies to it, oldest first."""
+
+    comment: CommentCard
+    replies: tuple[CommentCard, ...]
+
+
+# Commands
+
+
+def post_comment(
+    actor: Actor,
+    ref: str,
+    *,
+    body: str,
+    kind: CommentKind = CommentKind.BUILD,
+    parent: str | None = None,
+    audience: View | None = None,
+) -> str:
+    """Post a comment under an idea, or a reply to one of its comments, and return its reference. Announces `comment.posted`.
+
+    It is for the idea's audience, or a narrower one, and stays so when the idea is opened later; a reply is never for a
+    wider audience than what it replies to. Raises SignInNeeded, Missing, NotAllowed, RuleBroken (the idea was merged)
+    and Invalid.
+    """
+    with transaction() as session:
+        idea = find(session, actor, Idea, ref, lock=True)
+        body = measured({"body": body}, {"body": 4000}, {"body": _("Write your comment.")})["body"]
+        above = _parent(session, actor, idea, parent) if parent is not None else None
+        least = idea.effective_audience if above is None else above.effective_audience
+        chosen = least if audience is None else audience
+        require(actor, "comment", chosen)
+        if chosen < least:
+            raise Invalid.field("audience", _("A comment cannot be open to more people than what it stands under."))
+        if idea.stage is Stage.MERGED:
+            raise RuleBroken(_("This idea was merged into another. Comment there."))
+        comment = Comment(
+            idea_id=idea.id,
+            parent_id=above.id if above else None,
+            author_id=actor.person_id,
+            kind=kind,
+            body=body,
+            posted_at=now(),
+            audience=chosen,
+            effective_audience=chosen,
+            hidden=idea.hidden,
+        )
+        session.add(comment)
+        if not idea.hidden:
+            add_to_count(idea, chosen, +1)
+        session.flush()
+        record(session, CommentPosted(idea=idea.ref, comment=comment.ref, audience=chosen))
+        return comment.ref
+
+
+def withdraw_comment(actor: Actor, ref: str, comment: str) -> None:
+    """Its author takes back a comment's words; its place stays. Announces `comment.withdrawn`. Twice is harmless.
+
+    Raises Missing and NotAllowed.
+    """
+    with transaction() as session:
+        idea, found = find_comment(session, actor, ref, comment)
+        require(actor, "withdraw", found)
+        if found.withdrawn_at is not None:
+            return
+        found.withdrawn_at, found.body = now(), ""
+        if not found.hidden:
+            add_to_count(idea, found.effective_audience, -1)
+        record(session, CommentWithdrawn(idea=idea.ref, comment=found.ref, audience=found.effective_audience))
+
+
+# Steps
+
+
+def find_comment(session: Session, actor: Actor, ref: str, comment: str) -> tuple[Idea, Comment]:
+    """Step: an idea, locked, and one of its comments. Raises Missing where the actor may not see either."""
+    idea = find(session, actor, Idea, ref, lock=True)
+    found = find(session, actor, Comment, comment, lock=True)
+    if found.idea_id != idea.id:
+        raise Missing
+    return idea, found
+
+
+def _parent(session: Session, actor: Actor, idea: Idea, parent: str) -> Comment:
+    """The top-level comment that a reply joins. Raises Invalid where the actor cannot see it under this idea."""
+    found = session.scalar(select(Comment).where(Comment.ref == parent, Comment.idea_id == idea.id, visible_to(actor, Comment)))
+    if found is None:
+        raise Invalid.field("parent", _("The comment you reply to is no longer there."))
+    if found.parent_id is not None:
+        raise Invalid.field("parent", _("Reply to the comment at the top of this thread."))
+    return found
+
+
+def add_to_count(idea: Idea, audience: View, change: int) -> None:
+    """Step: the idea has so many more comments for those who may see that audience."""
+    name = f"comments_{audience.word}"
+    setattr(idea, name, getattr(idea, name) + change)
+    touch(idea, audience)
+
+
+def follow_idea(session: Session, idea: Idea) -> None:
+    """Step: after the idea's audience changed, or it was hidden or restored, its comments follow, and are counted anew."""
+    session.flush()
+    session.execute(
+        sa.update(Comment)
+        .where(Comment.idea_id == idea.id)
+        .values(
+            effective_audience=sa.case(
+                (Comment.audience > idea.effective_audience, Comment.audience), else_=idea.effective_audience
+            ),
+            hidden=sa.true() if idea.hidden else Comment.hidden_itself,
+        )
+    )
+    counted = select(Comment.effective_audience, func.count()).where(
+        Comment.idea_id == idea.id,
+        Comment.hidden_itself.is_(False),
+        Comment.held.is_(False),
+        Comment.withdrawn_at.is_(None),
+    )
+    found = {row[0]: row[1] for row in session.execute(counted.group_by(Comment.effective_audience))}
+    for view in VIEWS:
+        setattr(idea, f"comments_{view.word}", found.get(view, 0))
+
+
+# Queries
+
+
+def comment_cards(session: Session, comments: Sequence[Comment], idea: str) -> list[CommentCard]:
+    """The comments of one idea as values; what was withdrawn has neither words nor author."""
+    parents = {comment.parent_id for comment in comments if comment.parent_id is not None}
+    refs = {row.id: row.ref for row in session.execute(select(Comment.id, Comment.ref).where(Comment.id.in_(parents)))}
+    return [
+        CommentCard(
+            ref=comment.ref,
+            idea=idea,
+            body=None if comment.withdrawn_at else comment.body,
+            kind=comment.kind,
+            parent=refs[comment.parent_id] if comment.parent_id else None,
+            author=None if comment.withdrawn_at else comment.author.card(),
+            audience=comment.effective_audience,
+            posted_at=comment.posted_at,
+            withdrawn=comment.withdrawn_at is not None,
+            hidden=comment.hidden,
+        )
+        for comment in comments
+    ]
+
+
+def comments(actor: Actor, ref: str, *, after: tuple[datetime, str] | None = None, limit: int = 20) -> list[CommentCard]:
+    """The comments of an idea that the actor may see, replies among them, oldest first; `after` is the last one seen.
+
+    Raises Missing.
+    """
+    with reading() as session:
+        idea = find(session, actor, Idea, ref)
+        query = select(Comment).where(Comment.idea_id == idea.id, visible_to(actor, Comment))
+        if after is not None:
+            query = query.where(sa.tuple_(Comment.posted_at, Comment.ref) > sa.tuple_(*map(sa.literal, after)))
+        found = session.scalars(query.order_by(Comment.posted_at, Comment.ref).limit(limit)).all()
+        return comment_cards(session, found, ref)
+
+
+def comment(actor: Actor, ref: str, comment: str) -> CommentCard:
+    """One comment. Raises Missing."""
+    with reading() as session:
+        idea = find(session, actor, Idea, ref)
+        found = find(session, actor, Comment, comment)
+        if found.idea_id != idea.id:
+            raise Missing
+        return comment_cards(session, [found], ref)[0]
+
+
+def threads(
+    actor: Actor, ref: str, *, kind: CommentKind | None = None, limit: int = 50
+) -> tuple[list[Thread], dict[CommentKind, int]]:
+    """The newest `limit` threads of an idea, oldest of them first, and how many threads there are of each kind.
+
+    Raises Missing.
+    """
+    with reading() as session:
+        idea = find(session, actor, Idea, ref)
+        seen = (Comment.idea_id == idea.id, visible_to(actor, Comment))
+        top = select(Comment).where(*seen, Comment.parent_id.is_(None))
+        kinds = dict(
+            session.execute(select(Comment.kind, func.count()).where(*seen, Comment.parent_id.is_(None)).group_by(Comment.kind))
+            .tuples()
+            .all()
+        )
+        if kind is not None:
+            top = top.where(Comment.kind == kind)
+        newest = session.scalars(top.order_by(Comment.posted_at.desc(), Comment.ref.desc()).limit(limit)).all()
+        heads = list(reversed(newest))
+        below = session.scalars(
+            select(Comment)
+            .where(*seen, Comment.parent_id.in_([head.id for head in heads]))
+            .order_by(Comment.posted_at, Comment.ref)
+        ).all()
+        replies: dict[str | None, list[CommentCard]] = {}
+        for card in comment_cards(session, below, ref):
+            replies.setdefault(card.parent, []).append(card)
+        cards = comment_cards(session, heads, ref)
+        return [Thread(card, tuple(replies.get(card.ref, ()))) for card in cards], kinds

@@ -1,0 +1,255 @@
+"""The database: one door for reading, one for changing, and the place where events are recorded with the change.
+
+SQLite: readers have connections of their own; there is one for writing, taken in turn, so that a transaction never waits
+for another one of this process while it holds anything. PostgreSQL: each transaction has a connection from the pool.
+"""
+
+import secrets
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Engine
+from sqlalchemy.dialects import postgresql as postgresql_dialect
+from sqlalchemy.dialects import sqlite as sqlite_dialect
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+
+from events import log
+from events.catalogue import Event
+from ideas_hub.clock import now
+from ideas_hub.errors import Busy
+
+try:
+    import pysqlite3 as sqlite  # the newest SQLite, where there is a wheel of it
+except ModuleNotFoundError:
+    import sqlite3 as sqlite
+
+SAFE_FOR_TWO_WRITERS = (3, 51, 3)  # SQLite before it can corrupt a WAL file that two processes write
+WAIT_FOR_WRITER = 5.0  # seconds, for another process to finish its transaction
+LETTERS = "23456789abcdefghjkmnpqrstvwxyz"  # no vowels: a reference never spells a word
+
+
+class Base(DeclarativeBase):
+    """Every table of the hub, on the metadata of the log."""
+
+    metadata = log.metadata
+
+
+# References
+
+
+def _random_ref() -> str:
+    return "".join(secrets.choice(LETTERS) for _ in range(8))
+
+
+_ref: Callable[[], str] = _random_ref
+
+
+def new_ref() -> str:
+    """A public id: short, random, and silent about how many there are."""
+    return _ref()
+
+
+def replace_new_ref(by: Callable[[], str] | None) -> None:
+    """Have references given by something else (None: at random), so that two hubs can be made alike."""
+    global _ref
+    _ref = by or _random_ref
+
+
+# Connecting
+
+
+class Database(ABC):
+    """An open database: `reading()` and `transaction()` of this module work on it.
+
+    `offload` runs work that would block the loop; `committed` is called after each commit. Both are set by who starts the server.
+    """
+
+    def __init__(self, url: sa.URL) -> None:
+        self.url = url
+        self.offload: Callable[[Callable[[], None]], None] = lambda work: work()
+        self.committed: Callable[[], None] = lambda: None
+
+    @property
+    @abstractmethod
+    def engine(self) -> Engine:
+        """For migrations and other work on the schema."""
+
+    @abstractmethod
+    def reading(self) -> AbstractContextManager[Session]: ...
+
+    @abstractmethod
+    def writing(self) -> AbstractContextManager[Session]: ...
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+
+class SQLite(Database):
+    def __init__(self, url: sa.URL) -> None:
+        super().__init__(url)
+        self.turn = threading.Lock()
+        self.readers = self._engine("BEGIN", "query_only=ON", "busy_timeout=250")
+        self.writer = self._engine("BEGIN IMMEDIATE", "busy_timeout=0", pool_size=1, max_overflow=0)
+        self.read_session = sessionmaker(self.readers, expire_on_commit=False)
+
+    @property
+    def engine(self) -> Engine:
+        return self.writer
+
+    def _engine(self, begin: str, *pragmas: str, **options: Any) -> Engine:
+        arguments = {"check_same_thread": False, "isolation_level": None}
+        engine = sa.create_engine(self.url, module=sqlite, connect_args=arguments, **options)
+
+        @sa.event.listens_for(engine, "connect")
+        def prepare(connection: Any, record: object) -> None:
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", *pragmas):
+                connection.execute(f"PRAGMA {pragma}")
+
+        @sa.event.listens_for(engine, "begin")
+        def start(connection: Connection) -> None:
+            connection.exec_driver_sql(begin)
+
+        return engine
+
+    def close(self) -> None:
+        self.readers.dispose()
+        self.writer.dispose()
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        with self.read_session() as session:
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        with self.turn, self.writer.connect() as connection:
+            transaction = self._begin(connection)
+            try:
+                with Session(connection, expire_on_commit=False, join_transaction_mode="rollback_only") as session:
+                    yield session
+                    _finish(session)
+                self.offload(transaction.commit)
+            finally:
+                if transaction.is_active:
+                    transaction.rollback()
+
+    def _begin(self, connection: Connection) -> sa.RootTransaction:
+        """Take the write lock. Another process may hold it: wait for that in small naps, so that the loop goes on."""
+        patience = time.monotonic() + WAIT_FOR_WRITER
+        while True:
+            try:
+                return connection.begin()
+            except OperationalError as taken:
+                if "locked" not in str(taken.orig):
+                    raise
+                if time.monotonic() > patience:
+                    raise Busy from taken
+                time.sleep(0.01)
+
+
+class PostgreSQL(Database):
+    def __init__(self, url: sa.URL) -> None:
+        # psycopg 3, SQLAlchemy's own choice, blocks eventlet's loop; psycopg2 does not.
+        super().__init__(url.set(drivername="postgresql+psycopg2"))
+        # A read sees one moment of the database, so that a page agrees with its cursor.
+        self.pool = sa.create_engine(self.url, pool_size=10, max_overflow=20, pool_pre_ping=True)
+        readers = self.pool.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        self.read_session = sessionmaker(readers, expire_on_commit=False)
+        self.write_session = sessionmaker(self.pool, expire_on_commit=False)
+
+    @property
+    def engine(self) -> Engine:
+        return self.pool
+
+    def close(self) -> None:
+        self.pool.dispose()
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        with self.read_session() as session:
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        with self.write_session() as session:
+            yield session
+            _finish(session)
+            session.commit()
+
+
+_database: Database | None = None
+
+
+def connect(url: str) -> Database:
+    """Open the database that the rest of this process works on."""
+    global _database
+    disconnect()
+    parsed = sa.make_url(url)
+    _database = SQLite(parsed) if parsed.get_backend_name() == "sqlite" else PostgreSQL(parsed)
+    return _database
+
+
+def disconnect() -> None:
+    global _database
+    if _database is not None:
+        _database.close()
+        _database = None
+
+
+def database() -> Database:
+    """The open database; raises RuntimeError where none is."""
+    if _database is None:
+        raise RuntimeError("no database is open: call db.connect(url) first")
+    return _database
+
+
+# Reading and changing
+
+
+@contextmanager
+def reading() -> Iterator[Session]:
+    """A session that sees one moment of the database and can change nothing."""
+    with database().reading() as session:
+        yield session
+
+
+@contextmanager
+def transaction() -> Iterator[Session]:
+    """A session whose changes happen all or not at all, together with the events recorded in it.
+
+    Only commands open one, and they do not nest. Inside it nothing waits for anything but the database. When the block
+    ends, what was recorded is numbered and written as the last statements, and the change is durable when this returns.
+    """
+    with database().writing() as session:
+        yield session
+    database().committed()
+
+
+def record(session: Session, event: Event) -> None:
+    """State a fact. It is numbered and written with the transaction's last statements."""
+    session.info.setdefault("recorded", []).append(event)
+
+
+def _finish(session: Session) -> None:
+    session.flush()
+    if recorded := session.info.pop("recorded", None):
+        log.append(session, recorded, now())
+
+
+def add_once(session: Session, row: Base) -> bool:
+    """Insert a row unless one with its key is there, and say whether it was inserted. Decided by the database, not by a look before."""
+    table = sa.inspect(type(row)).local_table
+    values = {column.key: getattr(row, column.key) for column in table.columns if getattr(row, column.key) is not None}
+    dialect = sqlite_dialect if session.get_bind().dialect.name == "sqlite" else postgresql_dialect
+    return bool(session.execute(dialect.insert(table).values(values).on_conflict_do_nothing()).rowcount)
+
+
+def disk_is_full(error: DBAPIError) -> bool:
+    text = str(error.orig)
+    return "database or disk is full" in text or "No space left on device" in text

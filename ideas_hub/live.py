@@ -1,0 +1,259 @@
+"""What the stream asks of the hub: who may watch what, and what an event says in words, for each view; and timelines,
+which are the same question."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from events import log
+from events.catalogue import (
+    BOARD,
+    IDEAS,
+    ME,
+    CommentEvent,
+    Event,
+    HubImported,
+    IdeaAnswerDue,
+    IdeaAnswered,
+    IdeaAnswerOverdue,
+    IdeaEvent,
+    IdeaHidden,
+    IdeaMerged,
+    IdeaRestricted,
+    IdeaSponsored,
+    IdeaSponsorLeft,
+    IdeaStageChanged,
+    IdeaWithdrawn,
+    View,
+    idea_topic,
+)
+from events.stream import Stream
+from ideas_hub.answers import Answer
+from ideas_hub.comments import Comment
+from ideas_hub.db import reading
+from ideas_hub.errors import Sentence, _
+from ideas_hub.ideas import Idea, Stage, stage_counts
+from ideas_hub.people import Actor, Person, PersonCard
+from ideas_hub.permissions import find, visible_in
+from ideas_hub.sponsors import SponsorTerm
+from ideas_hub.stages import STAGE_LABELS, StageChange
+
+Data = dict[str, Any]
+M = TypeVar("M")
+
+# What a line of a timeline says, by the event's type. The names in it are those of the event's data.
+SENTENCES: Mapping[str, str] = {
+    "idea.posted": _("Posted by %(authors)s."),
+    "idea.revised": _("Revised by its author."),
+    "idea.opened_to_public": _("Opened to more people."),
+    "idea.restricted": _("Restricted to fewer people."),
+    "idea.hidden": _("Hidden by a moderator."),
+    "idea.restored": _("Shown again by a moderator."),
+    "idea.withdrawn": _("Withdrawn by its author."),
+    "idea.merged": _("Merged into another idea, with its votes."),
+    "idea.stage_changed": _("%(from)s to %(to)s, by %(by)s."),
+    "idea.sponsored": _("%(sponsor)s became sponsor."),
+    "idea.sponsor_left": _("%(sponsor)s is no longer the sponsor."),
+    "idea.answered": _("%(by)s answered."),
+    "idea.answer_due": _("Enough votes for an answer: it is due by %(due)s."),
+    "idea.answer_overdue": _("The answer was due by %(due)s and is late."),
+    "comment.posted": _("%(author)s commented."),
+    "comment.hidden": _("A comment was hidden by a moderator."),
+    "comment.restored": _("A comment was shown again."),
+    "comment.withdrawn": _("A comment was withdrawn by its author."),
+    "hub.imported": _("%(ideas)s ideas and %(comments)s comments came in from elsewhere."),
+}
+
+
+def person_json(person: PersonCard | None) -> Data | None:
+    """A person as JSON has them, in the stream and in the API."""
+    if person is None:
+        return None
+    return {"id": person.ref, "name": person.name, "kind": person.kind.value, "team": person.team}
+
+
+class Live:
+    """The hub as a source of the stream. `render` turns what people wrote into safe HTML."""
+
+    def __init__(self, render: Callable[[str], str]) -> None:
+        self.render = render
+
+    def allowed(self, actor: Actor, topics: Collection[str]) -> set[str]:
+        """Those of the topics that the actor may watch; for the rest it makes no odds whether they exist."""
+        always = {IDEAS, BOARD} | ({ME} if actor.is_somebody else set())
+        refs = _refs(topics)
+        with reading() as session:
+            seen = session.scalars(select(Idea.ref).where(Idea.ref.in_(refs), visible_in(actor.view, Idea))).all()
+        return (always & set(topics)) | {idea_topic(ref) for ref in seen}
+
+    def facts(self, topics: Collection[str], view: View) -> dict[str, Data]:
+        """The tallies of those topics as the view sees them now; nothing for what it may not see."""
+        with reading() as session:
+            ideas = session.scalars(select(Idea).where(Idea.ref.in_(_refs(topics)), visible_in(view, Idea))).all()
+            facts = {idea_topic(idea.ref): _tallies(idea, view) for idea in ideas}
+            if BOARD in topics:
+                counts = {stage.value: count for stage, count in stage_counts(session, view).items()}
+                facts[BOARD] = {"counts": counts, "version": log.head(session).number(view)}
+        if ME in topics:
+            facts[ME] = {"unread": 0, "version": 0}  # nobody is sent notices yet, so nothing can be unread
+        return facts
+
+    def tell(self, events: Sequence[Event], view: View) -> list[Data | None]:
+        """The data of each event, with its texts as they are now; None where the view may not see what it is about."""
+        with reading() as session:
+            found = _Found(session, events, view)
+            return [self._data(event, found) for event in events]
+
+    def _data(self, event: Event, found: "_Found") -> Data | None:
+        if isinstance(event, HubImported):
+            return {"ideas": event.ideas, "comments": event.comments}
+        if not isinstance(event, IdeaEvent):
+            return None
+        data: Data = {"idea": event.idea}
+        if isinstance(event, IdeaHidden | IdeaWithdrawn):
+            return data
+        if isinstance(event, IdeaRestricted) and found.view < View.named(event.to):
+            return data
+        idea = found.ideas.get(event.idea)
+        if idea is None:
+            return None
+        if isinstance(event, CommentEvent):
+            return self._comment_data(event, data, found)
+        return data | self._idea_data(event, idea, found)
+
+    def _comment_data(self, event: CommentEvent, data: Data, found: "_Found") -> Data | None:
+        data["comment"] = event.comment
+        if event.is_tombstone:
+            return data
+        comment = found.comments.get(event.comment)
+        if comment is None:
+            return None
+        gone = comment.withdrawn_at is not None
+        data |= {"kind": comment.kind.value, "parent": found.parents.get(comment.parent_id)}
+        data |= {"body": None if gone else comment.body, "html": None if gone else self.render(comment.body)}
+        return data | {"author": None if gone else person_json(comment.author.card())}
+
+    def _idea_data(self, event: IdeaEvent, idea: Idea, found: "_Found") -> Data:
+        if isinstance(event, IdeaStageChanged):
+            reason = found.changes[event.change].reason if event.change in found.changes else None
+            return {"from": event.was, "to": event.to, "reason": reason, "by": found.person(event.by)}
+        if isinstance(event, IdeaSponsored | IdeaSponsorLeft):
+            term = found.terms.get(event.term)
+            reason = term and (term.reason if isinstance(event, IdeaSponsored) else term.end_reason)
+            return {"sponsor": found.person(event.sponsor), "by": found.person(event.by), "reason": reason or None}
+        if isinstance(event, IdeaAnswered):
+            answer = found.answers.get(event.answer)
+            return {"text": answer and answer.text, "by": answer and person_json(answer.by.card())}
+        if isinstance(event, IdeaAnswerDue | IdeaAnswerOverdue):
+            return {"text": None, "due": event.due}
+        data: Data = {"title": idea.title, "authors": [person_json(a.person.card()) for a in idea.authorships]}
+        if isinstance(event, IdeaMerged):
+            data["into"] = event.into if event.into in found.ideas else None
+        return data
+
+
+class _Found:
+    """All rows that a batch of events is about and that one view may see, read with one query for each kind."""
+
+    def __init__(self, session: Session, events: Sequence[Event], view: View) -> None:
+        self.view = view
+        refs = {event.idea for event in events if isinstance(event, IdeaEvent)}
+        refs |= {event.into for event in events if isinstance(event, IdeaMerged)}
+        self.ideas = _by(session, Idea, "ref", refs, visible_in(view, Idea))
+        named = {event.comment for event in events if isinstance(event, CommentEvent) and not event.is_tombstone}
+        self.comments = _by(session, Comment, "ref", named, visible_in(view, Comment))
+        above = {comment.parent_id for comment in self.comments.values() if comment.parent_id}
+        self.parents = {comment.id: comment.ref for comment in _by(session, Comment, "id", above).values()}
+        self.answers = _by(session, Answer, "ref", {e.answer for e in events if isinstance(e, IdeaAnswered)})
+        self.changes = _by(session, StageChange, "id", {e.change for e in events if isinstance(e, IdeaStageChanged)})
+        terms = {event.term for event in events if isinstance(event, IdeaSponsored | IdeaSponsorLeft)}
+        self.terms = _by(session, SponsorTerm, "id", terms)
+        people = {ref for event in events for ref in (getattr(event, "by", ""), getattr(event, "sponsor", "")) if ref}
+        self.people = _by(session, Person, "ref", people)
+
+    def person(self, ref: str) -> Data | None:
+        return person_json(self.people[ref].card()) if ref in self.people else None
+
+
+def _by(session: Session, model: type[M], key: str, values: Collection[Any], *conditions: Any) -> dict[Any, M]:
+    if not values:
+        return {}
+    column = getattr(model, key)
+    return {getattr(row, key): row for row in session.scalars(select(model).where(column.in_(values), *conditions))}
+
+
+def _refs(topics: Iterable[str]) -> list[str]:
+    return [topic.removeprefix("idea:") for topic in topics if topic.startswith("idea:")]
+
+
+def _tallies(idea: Idea, view: View) -> Data:
+    return {
+        "votes": idea.votes,
+        "votes_residents": idea.votes_residents,
+        "votes_staff": idea.votes_staff,
+        "comments": idea.comments_in(view),
+        "version": idea.version_in(view),
+    }
+
+
+# Timelines
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A fact in a timeline: what happened as a sentence, and the reason that came with it."""
+
+    type: str
+    at: datetime
+    sentence: Sentence
+    reason: str | None
+    data: Data
+
+
+def timeline(
+    stream: Stream, actor: Actor, ref: str, *, after: tuple[datetime, int] | None = None, limit: int = 20
+) -> tuple[list[Data], tuple[datetime, int] | None]:
+    """What happened to an idea, as events, oldest first by time, and where the next piece begins. Raises Missing."""
+    with reading() as session:
+        find(session, actor, Idea, ref)
+        head = log.head(session)
+        entries = log.of_subject(session, actor.view, f"ideas/{ref}", after=after, limit=limit + 1)
+    more = len(entries) > limit
+    entries = entries[:limit]
+    told = stream.envelopes(entries, actor.view, head.epoch)
+    following = (entries[-1].at, entries[-1].number(actor.view)) if more else None
+    return [event for event in told if event is not None], following
+
+
+def lines(events: Iterable[Data]) -> list[Line]:
+    """Those events as lines for people."""
+    return [
+        Line(
+            event["type"],
+            datetime.fromisoformat(event["time"]),
+            Sentence(SENTENCES[event["type"]], {name: _spoken(name, value) for name, value in event["data"].items()}),
+            event["data"].get("reason"),
+            event["data"],
+        )
+        for event in events
+    ]
+
+
+def _spoken(name: str, value: Any) -> Any:
+    """A value of an event's data as a sentence says it: people by name, stages by label, days as dates."""
+    match name, value:
+        case (("from" | "to"), str()) if value in set(Stage):
+            return Sentence(STAGE_LABELS[Stage(value)])
+        case "due", str():
+            return date.fromisoformat(value)
+        case "authors", list():
+            return ", ".join(author["name"] for author in value)
+        case _, {"name": str(named)}:
+            return named
+        case (("by" | "sponsor" | "author"), None):
+            return Sentence(_("somebody"))
+    return value

@@ -1,0 +1,242 @@
+"""People, the teams and directorates they work in, the roles they hold; and the actor, who is somebody acting now."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import ForeignKey, String, select
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+
+from events.catalogue import RightsChanged, View
+from ideas_hub.db import Base, new_ref, reading, record, transaction
+from ideas_hub.errors import Invalid, Missing, Sentence, _
+
+# Model
+
+
+class Kind(StrEnum):
+    """A resident may also be a business, a partner or a charity; everybody else works for the council."""
+
+    RESIDENT = "resident"
+    STAFF = "staff"
+
+
+class Role(StrEnum):
+    SPONSOR = "sponsor"
+    MODERATOR = "moderator"
+    SAFEGUARDING = "safeguarding"
+    LEADER = "leader"
+    ADMIN = "admin"
+
+
+class Words(sa.types.TypeDecorator[Any]):
+    """A StrEnum, kept as its word."""
+
+    impl = String(20)
+    cache_ok = True
+
+    def __init__(self, words: type[StrEnum]) -> None:
+        super().__init__()
+        self.words = words
+
+    def process_bind_param(self, value: Any, dialect: Any) -> str | None:
+        return None if value is None else str(self.words(value))
+
+    def process_result_value(self, value: Any, dialect: Any) -> Any:
+        return None if value is None else self.words(value)
+
+
+class Directorate(Base):
+    """A part of the council; its lead answers for ideas that have no sponsor."""
+
+    __tablename__ = "directorate"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(120), unique=True)
+    lead_id: Mapped[int | None] = mapped_column(ForeignKey("person.id", use_alter=True))
+
+
+class Team(Base):
+    __tablename__ = "team"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(120), unique=True)
+    directorate_id: Mapped[int] = mapped_column(ForeignKey(Directorate.id))
+    directorate: Mapped[Directorate] = relationship(lazy="joined", innerjoin=True)
+
+
+class RoleHeld(Base):
+    __tablename__ = "role_held"
+
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id", ondelete="CASCADE"), primary_key=True)
+    role: Mapped[Role] = mapped_column(Words(Role), primary_key=True)
+
+
+class Person(Base):
+    __tablename__ = "person"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ref: Mapped[str] = mapped_column(String(16), unique=True, default=new_ref)
+    email: Mapped[str | None] = mapped_column(String(254), unique=True)
+    name: Mapped[str] = mapped_column(String(120))
+    kind: Mapped[Kind] = mapped_column(Words(Kind))
+    team_id: Mapped[int | None] = mapped_column(ForeignKey(Team.id))
+    team: Mapped[Team | None] = relationship(lazy="joined")
+    held: Mapped[list[RoleHeld]] = relationship(lazy="selectin", cascade="all, delete-orphan")
+
+    @property
+    def roles(self) -> frozenset[Role]:
+        return frozenset(held.role for held in self.held)
+
+    def card(self) -> "PersonCard":
+        return PersonCard(self.ref, self.name, self.kind, self.team.name if self.team else None)
+
+    def actor(self) -> "Actor":
+        return Actor(self.id, self.ref, self.name, self.kind, self.team.name if self.team else None, self.roles)
+
+
+@dataclass(frozen=True, slots=True)
+class PersonCard:
+    """A person as everybody may see them: never their address."""
+
+    ref: str
+    name: str
+    kind: Kind
+    team: str | None
+
+    @property
+    def initials(self) -> str:
+        words = [word for word in self.name.split() if word[0].isalpha()] or [self.name]
+        return (words[0][0] + (words[-1][0] if len(words) > 1 else "")).upper()
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Somebody acting now: what every command takes first. `ref` is None for nobody."""
+
+    person_id: int | None = None
+    ref: str | None = None
+    name: str = ""
+    kind: Kind | None = None
+    team: str | None = None
+    roles: frozenset[Role] = frozenset()
+
+    @property
+    def view(self) -> View:
+        """The widest view this actor has."""
+        if self.is_hub or self.roles & {Role.LEADER, Role.ADMIN}:
+            return View.LEADERSHIP
+        return View.STAFF if self.kind is Kind.STAFF else View.PUBLIC
+
+    @property
+    def is_somebody(self) -> bool:
+        return self.person_id is not None or self.is_hub
+
+    @property
+    def is_hub(self) -> bool:
+        return self is HUB
+
+    def holds(self, *roles: Role) -> bool:
+        return bool(self.roles.intersection(roles))
+
+    def card(self) -> PersonCard | None:
+        if self.ref is None or self.kind is None:
+            return None
+        return PersonCard(self.ref, self.name, self.kind, self.team)
+
+
+NOBODY = Actor()
+HUB = Actor(name="Ideas Hub")  # what acts when the clock does: chores and commands at the console
+
+
+# Rules
+
+
+def normalise_email(address: str) -> str:
+    """One spelling for an address; raises Invalid for what is none."""
+    address = address.strip().casefold()
+    local, at, domain = address.rpartition("@")
+    if not at or not local or "." not in domain or any(letter.isspace() for letter in address) or len(address) > 254:
+        raise Invalid.field("email", _("Write an e-mail address, like name@example.org."))
+    return address
+
+
+# Commands
+
+
+def add_person(
+    email: str,
+    *,
+    name: str,
+    kind: Kind,
+    team: str | None = None,
+    directorate: str | None = None,
+    roles: Iterable[Role] = (),
+) -> str:
+    """Add the person with that address, or change them, and return their reference.
+
+    A team or directorate is made where it is new; a new team stands in a directorate of its own name unless told. Roles
+    are those named and no others. Whoever is connected as that person is asked again who they are.
+    Raises Invalid (a resident with roles or a team, an empty name).
+    """
+    roles, name, address = set(roles), " ".join(name.split()), normalise_email(email)
+    if not 0 < len(name) <= 120:
+        raise Invalid.field("name", _("Write a name of 1 to 120 characters."))
+    if kind is Kind.RESIDENT and (roles or team or directorate):
+        raise Invalid.field("kind", _("Roles, teams and directorates are for staff."))
+    with transaction() as session:
+        person = session.scalar(select(Person).where(Person.email == address))
+        if person is None:
+            person = Person(email=address, name=name, kind=kind)
+            session.add(person)
+        person.name, person.kind = name, kind
+        person.team = find_or_add_team(session, team, directorate) if team or directorate else None
+        person.held = [held for held in person.held if held.role in roles]
+        person.held += [RoleHeld(role=role) for role in sorted(roles - person.roles)]
+        session.flush()
+        record(session, RightsChanged(person=person.ref))
+        return person.ref
+
+
+def name_lead(directorate: str, email: str) -> None:
+    """Make a member of staff the lead of a directorate. Raises Invalid where either is unknown."""
+    with transaction() as session:
+        place = session.scalar(select(Directorate).where(Directorate.name == directorate))
+        person = session.scalar(select(Person).where(Person.email == normalise_email(email), Person.kind == Kind.STAFF))
+        if place is None or person is None:
+            raise Invalid({"lead": Sentence(_("Name a directorate of this hub and a member of its staff."))})
+        place.lead_id = person.id
+
+
+def find_or_add_team(session: Session, team: str | None, directorate: str | None) -> Team:
+    """Step: the team of that name, in that directorate; made where it is new."""
+    name = team or directorate or ""
+    found = session.scalar(select(Team).where(Team.name == name))
+    if found is None or directorate is not None:
+        place = session.scalar(select(Directorate).where(Directorate.name == (directorate or name)))
+        place = place or Directorate(name=directorate or name)
+        found = found or Team(name=name)
+        found.directorate = place
+        session.add(found)
+    return found
+
+
+# Queries
+
+
+def person_by_ref(session: Session, ref: str) -> Person:
+    """Raises Missing."""
+    person = session.scalar(select(Person).where(Person.ref == ref))
+    if person is None:
+        raise Missing
+    return person
+
+
+def everybody() -> list[Actor]:
+    """All people of the hub: staff with roles first, then other staff, then residents, by name."""
+    with reading() as session:
+        people = session.scalars(select(Person).order_by(Person.name)).all()
+        actors = [person.actor() for person in people]
+    return sorted(actors, key=lambda actor: (actor.kind is Kind.RESIDENT, not actor.roles))

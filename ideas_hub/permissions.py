@@ -1,0 +1,170 @@
+"""Who may see what, and who may do what. The whole matrix stands here and nowhere else.
+
+Seeing is a condition on rows: `visible_to` for a person, `visible_in` for a view of the stream. Doing is one line of `ACTS`
+each. A refusal to see looks exactly like something that does not exist.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, SmallInteger, String, and_, or_, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from events.catalogue import View
+from events.moment import Moment
+from ideas_hub.db import new_ref
+from ideas_hub.errors import Missing, NotAllowed, SignInNeeded, _
+from ideas_hub.people import Actor, Kind, Role
+
+
+class Ladder(sa.types.TypeDecorator[View]):
+    """An audience, kept as its place on the ladder, so that "at least" is a comparison."""
+
+    impl = SmallInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Any) -> int | None:
+        return None if value is None else int(value)
+
+    def process_result_value(self, value: Any, dialect: Any) -> View | None:
+        return None if value is None else View(value)
+
+
+class Guarded:
+    """What every row carries that somebody may not see.
+
+    `audience` is what the row was given; `effective_audience` is that or a narrower one, where what it belongs to has a
+    narrower one. `held`: kept back until somebody has looked. `hidden`: taken out of sight, itself or with what it belongs to.
+    """
+
+    ref: Mapped[str] = mapped_column(String(16), unique=True, default=new_ref)
+    audience: Mapped[View] = mapped_column(Ladder)
+    effective_audience: Mapped[View] = mapped_column(Ladder)
+    held: Mapped[bool] = mapped_column(default=False)
+    hidden: Mapped[bool] = mapped_column(default=False)
+    withdrawn_at: Mapped[datetime | None] = mapped_column(Moment)
+
+    keeps_its_place: ClassVar[bool] = False  # is it still there, without its words, when it was withdrawn?
+
+    @classmethod
+    def written_by(cls, person_id: int | None) -> ColumnElement[bool]:
+        """The condition that this person is its author."""
+        raise NotImplementedError
+
+
+G = TypeVar("G", bound=Guarded)
+
+
+def visible_to(actor: Actor, model: type[Guarded]) -> ColumnElement[bool]:
+    """The condition that the actor may see a row. Moderators see hidden ones too, authors their own held ones."""
+    conditions = [model.effective_audience <= actor.view]
+    if not actor.holds(Role.MODERATOR):
+        conditions.append(model.hidden.is_(False))
+    conditions.append(or_(model.held.is_(False), model.written_by(actor.person_id)))
+    return and_(*conditions, _still_there(model))
+
+
+def visible_in(view: View, model: type[Guarded]) -> ColumnElement[bool]:
+    """The condition that a view of the stream may carry a row."""
+    shown = and_(model.effective_audience <= view, model.hidden.is_(False), model.held.is_(False))
+    return and_(shown, _still_there(model))
+
+
+def _still_there(model: type[Guarded]) -> ColumnElement[bool]:
+    return sa.true() if model.keeps_its_place else model.withdrawn_at.is_(None)
+
+
+def find(session: Session, actor: Actor, model: type[G], ref: str, *, lock: bool = False) -> G:
+    """The row of that reference, if the actor may see it; with `lock`, nobody else changes it until the transaction ends.
+
+    Raises Missing, and with `lock` SignInNeeded: who changes something has to be somebody, before anything is looked up.
+    """
+    if lock and not actor.is_somebody:
+        raise SignInNeeded
+    query = select(model).where(model.ref == ref, visible_to(actor, model))
+    if lock:
+        query = query.with_for_update(of=model).execution_options(populate_existing=True)
+    row = session.scalar(query)
+    if row is None:
+        raise Missing
+    return row
+
+
+# Acts
+
+
+def leads(actor: Actor, thing: Any) -> bool:
+    return actor.holds(Role.LEADER, Role.ADMIN)
+
+
+def is_author(actor: Actor, thing: Any) -> bool:
+    return actor.ref in thing.author_refs
+
+
+def is_sponsor(actor: Actor, idea: Any) -> bool:
+    return actor.ref is not None and actor.ref == idea.sponsor_ref
+
+
+def may_address(actor: Actor, audience: View) -> bool:
+    """May the actor write for that audience? Residents write for everybody, staff for no view they do not have."""
+    return audience is View.PUBLIC or (actor.kind is Kind.STAFF and audience <= actor.view)
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Whether an actor may do something to a thing, and what they are told when not."""
+
+    rule: Callable[[Actor, Any], bool]
+    refusal: str
+
+
+ACTS = {
+    # acts on an audience
+    "post": Act(may_address, _("You cannot post an idea for that audience.")),
+    "comment": Act(may_address, _("You cannot comment for that audience.")),
+    # acts on an idea
+    "revise": Act(is_author, _("Only its authors can change the words of an idea.")),
+    "withdraw": Act(is_author, _("Only its author can withdraw this.")),
+    "shorten": Act(
+        lambda actor, idea: is_author(actor, idea) or is_sponsor(actor, idea) or leads(actor, idea),
+        _("Only its authors, its sponsor and leaders can give an idea a short title."),
+    ),
+    "set_audience": Act(leads, _("Only leaders can open or restrict an idea.")),
+    "vote": Act(lambda actor, idea: not is_author(actor, idea), _("You wrote this idea, so your vote is in it already.")),
+    "sponsor": Act(
+        lambda actor, idea: actor.kind is Kind.STAFF and actor.holds(Role.SPONSOR, Role.LEADER),
+        _("Only sponsors can take on an idea."),
+    ),
+    "name_sponsor": Act(leads, _("Only leaders can name a sponsor.")),
+    "end_sponsor": Act(
+        lambda actor, idea: is_sponsor(actor, idea) or leads(actor, idea),
+        _("Only the sponsor and leaders can end this."),
+    ),
+    "answer": Act(
+        lambda actor, idea: is_sponsor(actor, idea) or (actor.ref is not None and actor.ref == idea.answer_by_ref),
+        _("Only the sponsor, or whom the answer clock names, can answer an idea."),
+    ),
+    "move": Act(
+        lambda actor, idea: is_sponsor(actor, idea) or leads(actor, idea),
+        _("Only the sponsor and leaders can move an idea."),
+    ),
+    "merge": Act(lambda actor, idea: actor.holds(Role.MODERATOR, Role.ADMIN), _("Only moderators and admins can merge ideas.")),
+    # acts on an idea or a comment
+    "hide": Act(lambda actor, thing: actor.holds(Role.MODERATOR), _("Only moderators can hide this or show it again.")),
+}
+
+
+def may(actor: Actor, act: str, thing: Any) -> bool:
+    """May the actor do that? For deciding what to show; commands use `require`."""
+    return actor.is_hub or (actor.is_somebody and ACTS[act].rule(actor, thing))
+
+
+def require(actor: Actor, act: str, thing: Any) -> None:
+    """Raises SignInNeeded or NotAllowed unless the actor may do that."""
+    if not actor.is_somebody:
+        raise SignInNeeded
+    if not may(actor, act, thing):
+        raise NotAllowed(ACTS[act].refusal)

@@ -1,0 +1,47 @@
+"""The schema as a whole: every table that stands in these files, and how a database is brought to it."""
+
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from events import log
+from ideas_hub import audiences, live, moves  # noqa: F401  between them they import every file with a table
+from ideas_hub.db import database
+
+metadata = log.metadata
+MIGRATIONS = Path(__file__).parent.parent / "migrations"
+
+
+def is_ours(name: str | None, kind: str, parents: Any) -> bool:
+    """Is a table that Alembic finds one of ours? The virtual tables of full-text search bring helpers along."""
+    return not (kind == "table" and name and name.startswith("search_") and name != "search_entry")
+
+
+def migrate() -> str:
+    """Bring the open database to the newest schema, whole or not at all, and return its revision."""
+    config = _config()
+    with database().engine.connect() as connection, connection.begin():
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    return current() or ""
+
+
+def current() -> str | None:
+    """The revision that the open database is at; None where it was never migrated."""
+    with database().engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def newest() -> str | None:
+    """The revision that this code needs."""
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    return config

@@ -1,0 +1,92 @@
+"""What admins set: thresholds, and the themes that ideas are about."""
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, String, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from events.catalogue import View
+from ideas_hub.db import Base, reading, transaction
+
+# Model
+
+
+class Setting(Base):
+    __tablename__ = "setting"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    value: Mapped[Any] = mapped_column(JSON)
+
+
+class Theme(Base):
+    """What an idea is about. Its directorate answers for ideas that have no sponsor."""
+
+    __tablename__ = "theme"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    slug: Mapped[str] = mapped_column(String(40), unique=True)
+    name: Mapped[str] = mapped_column(String(80))
+    directorate_id: Mapped[int | None] = mapped_column(ForeignKey("directorate.id"))
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All that can be set, with its defaults.
+
+    `answer_votes`: how many votes oblige an answer, by the idea's audience. `answer_days`: within how many working days.
+    """
+
+    council: str = "Your council"
+    answer_votes: dict[str, int] = field(default_factory=lambda: {"public": 100, "staff": 25, "leadership": 5})
+    answer_days: int = 15
+
+    def votes_that_oblige(self, audience: View) -> int:
+        return self.answer_votes[audience.word]
+
+
+@dataclass(frozen=True, slots=True)
+class ThemeCard:
+    slug: str
+    name: str
+
+
+# Commands
+
+
+def change_settings(**values: Any) -> None:
+    """Set what is named; the rest stays. Raises TypeError for a setting that does not exist."""
+    changed = asdict(Settings(**values))
+    with transaction() as session:
+        for name in values:
+            session.merge(Setting(name=name, value=changed[name]))
+
+
+def add_theme(slug: str, name: str, *, directorate_id: int | None = None) -> None:
+    """Add a theme, or rename the one with that slug."""
+    with transaction() as session:
+        theme = session.scalar(select(Theme).where(Theme.slug == slug)) or Theme(slug=slug)
+        theme.name, theme.directorate_id = name, directorate_id
+        session.add(theme)
+
+
+# Queries
+
+
+def settings(session: Session) -> Settings:
+    """The settings as they are now."""
+    known = {known.name for known in fields(Settings)}
+    rows = session.execute(select(Setting.name, Setting.value)).all()
+    return Settings(**{row.name: row.value for row in rows if row.name in known})
+
+
+def current_settings() -> Settings:
+    with reading() as session:
+        return settings(session)
+
+
+def themes() -> list[ThemeCard]:
+    """All themes, by name."""
+    with reading() as session:
+        rows = session.execute(select(Theme.slug, Theme.name).order_by(Theme.name, Theme.slug))
+        return [ThemeCard(row.slug, row.name) for row in rows]

@@ -1,0 +1,154 @@
+"""What tests stand on. Real programs throughout: SQLite files, PostgreSQL, Redis, `python wsgi.py`, Chromium.
+
+- `hub`: the domain, in this process, on a new database. `database_url`: only the database.
+  Both run the test once on each kind, unless it is marked `sqlite_only` or `postgresql_only`.
+  Marked `demo`, the database holds the demo council.
+- `server`: starts servers on that database. `proxy`: a bad network to put in front. `visitor`: somebody at a browser.
+- `postgres`, `redis`: running ones, for all tests of a session. Who wants to stop one makes one (`support.services`).
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from ideas_hub import db
+from tests.support.browser import FLAGS, Visitors
+from tests.support.hub import ROOT, PostgresDatabases, Server, SQLiteFiles
+from tests.support.processes import Process
+from tests.support.programs import CHROMIUM, PROGRAMS
+from tests.support.proxy import Proxy
+from tests.support.services import Postgres, Redis
+
+PROCESSES = pytest.StashKey[list[Process]]()
+
+
+# Databases
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    cluster = Postgres()
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.remove()
+
+
+@pytest.fixture(scope="session")
+def sqlite_databases(tmp_path_factory: pytest.TempPathFactory) -> SQLiteFiles:
+    return SQLiteFiles(tmp_path_factory.mktemp("sqlite"))
+
+
+@pytest.fixture(scope="session")
+def postgresql_databases(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> PostgresDatabases:
+    return PostgresDatabases(postgres, tmp_path_factory.mktemp("postgresql"))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "database_url" in metafunc.fixturenames:
+        only = [kind for kind in ("sqlite", "postgresql") if metafunc.definition.get_closest_marker(f"{kind}_only")]
+        metafunc.parametrize("database_url", only or ["sqlite", "postgresql"], indirect=True)
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    databases = request.getfixturevalue(f"{request.param}_databases")
+    url = databases.make(demo=request.node.get_closest_marker("demo") is not None)
+    yield url
+    databases.drop(url)
+
+
+@pytest.fixture
+def hub(database_url: str) -> Iterator[db.Database]:
+    yield db.connect(database_url)
+    db.disconnect()
+
+
+@pytest.fixture(scope="session")
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
+    service = Redis(tmp_path_factory.mktemp("redis"))
+    service.start()
+    yield service
+    service.stop()
+
+
+# Servers, and who visits them
+
+
+@pytest.fixture
+def server(database_url: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[..., Server]]:
+    """`server(RATE_LIMITS="on", behind=proxy())` starts one that answers, with these settings (see `support.hub`)."""
+    servers = request.node.stash.setdefault(PROCESSES, [])
+    with ExitStack() as at_the_end:
+
+        def start(**options: object) -> Server:
+            server = Server(tmp_path / f"server-{len(servers) + 1}", database_url, **options)
+            servers.append(server)
+            at_the_end.callback(server.stop)
+            server.start()
+            return server
+
+        yield start
+
+
+@pytest.fixture
+def proxy() -> Iterator[Callable[..., Proxy]]:
+    """`proxy(websockets=False)` starts one; it passes on to the server that is started `behind` it."""
+    with ExitStack() as at_the_end:
+
+        def start(**options: bool) -> Proxy:
+            proxy = Proxy(**options)
+            at_the_end.callback(proxy.stop)
+            proxy.start()
+            return proxy
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    program = CHROMIUM.need()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visitor(browser: Browser) -> Iterator[Visitors]:
+    visitors = Visitors(browser)
+    yield visitors
+    visitors.leave()
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real proposals, comments and drawings that stands beside some checkouts."""
+    folder = ROOT.parent / "shared"
+    if not folder.is_dir():
+        pytest.skip(f"no {folder.name}/ beside this checkout")
+    return folder
+
+
+# What is said at the end
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    report = yield
+    if report.failed:
+        report.sections += [(f"the end of {process.log}", process.tail()) for process in item.stash.get(PROCESSES, [])]
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One loud line for each program that was missing."""
+    reasons = Counter(str(report.longrepr) for report in terminalreporter.stats.get("skipped", []))
+    for program in PROGRAMS:
+        if untested := sum(number for reason, number in reasons.items() if program.absence in reason):
+            terminalreporter.write_line(f"NOT TESTED: {untested} tests, for {program.absence}", red=True, bold=True)

@@ -1,0 +1,120 @@
+"""The hub as others meet it: its commands, its server, and databases for them."""
+
+import http.client
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from itertools import count
+from pathlib import Path
+
+from tests.support.processes import Process, free_port
+from tests.support.proxy import Proxy
+from tests.support.services import Postgres
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def environment(database_url: str, **settings: object) -> dict[str, str]:
+    """What a hub is configured by: `RATE_LIMITS="on"` stands for IDEAS_HUB_RATE_LIMITS, and nothing of this machine."""
+    ours = {"DATABASE_URL": database_url, "SECRET_KEY": "for tests only", "RATE_LIMITS": "off", **settings}
+    others = {name: value for name, value in os.environ.items() if not name.startswith("IDEAS_HUB_")}
+    return others | {"FLASK_APP": "web", "PYTHONPATH": str(ROOT)} | {f"IDEAS_HUB_{k}": str(v) for k, v in ours.items()}
+
+
+def flask(*arguments: object, database_url: str, folder: Path, **settings: object) -> str:
+    """Run `flask …` in that folder and return what it printed; raises CalledProcessError where it refuses."""
+    done = subprocess.run(
+        [sys.executable, "-m", "flask", *map(str, arguments)],
+        cwd=folder,
+        env=environment(database_url, **settings),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        print(done.stdout, done.stderr, sep="\n", file=sys.stderr)
+        done.check_returncode()
+    return done.stdout
+
+
+class Server(Process):
+    """`python wsgi.py` in demo mode, on a port that it keeps when it is started again. A proxy may stand in front."""
+
+    def __init__(self, folder: Path, database_url: str, *, behind: Proxy | None = None, **settings: object):
+        self.port = free_port()
+        self.url = behind.url if behind else f"http://127.0.0.1:{self.port}"
+        if behind:
+            behind.target = self.port
+        settings = {"PORT": self.port, "BASE_URL": self.url, "DEMO": 1, **settings}
+        folder.mkdir(exist_ok=True)
+        super().__init__([sys.executable, ROOT / "wsgi.py"], folder, env=environment(database_url, **settings))
+
+    def answers(self) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
+        try:
+            connection.request("GET", "/healthz")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+
+class SQLiteFiles:
+    """Each database is a copy of a file that was migrated once."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.templates: dict[bool, Path] = {}
+        self.numbers = count(1)
+
+    def make(self, *, demo: bool) -> str:
+        if demo not in self.templates:
+            self.templates[demo] = self._template(demo)
+        return f"sqlite:///{shutil.copy(self.templates[demo], self.folder / f'hub-{next(self.numbers)}.db')}"
+
+    def _template(self, demo: bool) -> Path:
+        file = self.folder / f"template-{'demo' if demo else 'empty'}.db"
+        fill(f"sqlite:///{file}", self.folder, demo)
+        connection = sqlite3.connect(file)
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # all of it in the one file that is copied
+        connection.close()
+        return file
+
+    def drop(self, url: str) -> None:
+        for file in self.folder.glob(Path(url).name + "*"):
+            file.unlink()
+
+
+class PostgresDatabases:
+    """Each database is made from a template that was migrated once."""
+
+    def __init__(self, cluster: Postgres, folder: Path):
+        self.cluster = cluster
+        self.folder = folder
+        self.templates: dict[bool, str] = {}
+        self.numbers = count(1)
+
+    def make(self, *, demo: bool) -> str:
+        if demo not in self.templates:
+            self.templates[demo] = self._template(demo)
+        name = f"hub_{next(self.numbers)}"
+        self.cluster.execute(f"CREATE DATABASE {name} TEMPLATE {self.templates[demo]}")
+        return f"{self.cluster.url}/{name}"
+
+    def _template(self, demo: bool) -> str:
+        name = f"template_{'demo' if demo else 'empty'}"
+        self.cluster.execute(f"CREATE DATABASE {name}")
+        fill(f"{self.cluster.url}/{name}", self.folder, demo)
+        return name
+
+    def drop(self, url: str) -> None:
+        self.cluster.execute(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)")
+
+
+def fill(database_url: str, folder: Path, demo: bool) -> None:
+    flask("migrate", database_url=database_url, folder=folder)
+    if demo:
+        flask("demo", database_url=database_url, folder=folder, DEMO=1)

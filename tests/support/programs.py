@@ -1,0 +1,62 @@
+"""The programs of the system that some tests need: where they are, and how they come here.
+
+`python -m tests.support.programs` installs what is missing, where that can be done without asking anybody.
+"""
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    name: str
+    commands: tuple[str, ...]
+    package: str  # of Debian
+
+    def find(self) -> Path | None:
+        """Debian keeps the programs of PostgreSQL off the PATH, in a folder for each version: take the newest."""
+        versions = Path("/usr/lib/postgresql").glob("*/bin")
+        places = [None, *(str(bin) for bin in sorted(versions, key=lambda bin: float(bin.parent.name), reverse=True))]
+        found = (shutil.which(command, path=place) for place in places for command in self.commands)
+        return next((Path(path) for path in found if path), None)
+
+    def need(self) -> Path:
+        """Where it is. Without it the test is skipped, or fails where CI=true: there nothing may go untested."""
+        if path := self.find():
+            return path
+        if os.environ.get("CI") == "true":
+            pytest.fail(self.absence, pytrace=False)
+        pytest.skip(self.absence)
+
+    @property
+    def absence(self) -> str:
+        return f"{self.name} is not installed (Debian: apt-get install {self.package})"
+
+
+CHROMIUM = Program("Chromium", ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"), "chromium")
+POSTGRESQL = Program("PostgreSQL", ("postgres",), "postgresql")
+REDIS = Program("Redis", ("redis-server",), "redis-server")
+PROGRAMS = (CHROMIUM, POSTGRESQL, REDIS)
+
+
+def install(packages: list[str]) -> None:
+    """Have Debian's packages installed, if this person is root or may become it without a password."""
+    root = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    if not shutil.which("apt-get") or (root and (not shutil.which("sudo") or subprocess.run([*root, "true"]).returncode)):
+        return
+    print("Installing from the system's packages:", *packages)
+    silent = {"check": False, "stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
+    apt = [*root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--quiet", "--yes"]
+    subprocess.run([*apt, "update"], **silent)
+    for package in packages:  # one by one: what one distribution lacks does not keep the others away
+        subprocess.run([*apt, "install", "--no-install-recommends", package], **silent)
+
+
+if __name__ == "__main__":
+    if missing := [program.package for program in PROGRAMS if not program.find()]:
+        install(missing)
