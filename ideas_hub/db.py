@@ -4,6 +4,7 @@ SQLite: readers have connections of their own; there is one for writing, taken i
 for another one of this process while it holds anything. PostgreSQL: each transaction has a connection from the pool.
 """
 
+import fcntl
 import secrets
 import threading
 import time
@@ -22,7 +23,7 @@ from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from events import log
 from events.catalogue import Event
 from ideas_hub.clock import now
-from ideas_hub.errors import Busy
+from ideas_hub.errors import Busy, Clash, _
 
 try:
     import pysqlite3 as sqlite  # the newest SQLite, where there is a wheel of it
@@ -86,6 +87,11 @@ class Database(ABC):
     @abstractmethod
     def writing(self) -> AbstractContextManager[Session]: ...
 
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """For a server, and for work that needs every server gone: nobody else of that sort works on it meanwhile."""
+        yield
+
     @abstractmethod
     def close(self) -> None: ...
 
@@ -116,6 +122,16 @@ class SQLite(Database):
             connection.exec_driver_sql(begin)
 
         return engine
+
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """One server a file: the lock dies with its process. Raises Clash."""
+        with open(f"{self.url.database}.lock", "w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as taken:
+                raise Clash(_("Another server or migration is at work on %(file)s."), file=self.url.database) from taken
+            yield
 
     def close(self) -> None:
         self.readers.dispose()

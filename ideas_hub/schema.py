@@ -1,5 +1,6 @@
 """The schema as a whole: every table that stands in these files, and how a database is brought to it."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,22 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from events import log
-from ideas_hub import audiences, live, moves  # noqa: F401  between them they import every file with a table
-from ideas_hub.db import database
+from ideas_hub import (  # noqa: F401  every file with a table
+    answers,
+    audiences,
+    comments,
+    ideas,
+    lessons,
+    people,
+    search,
+    sessions,
+    settings,
+    sponsors,
+    stages,
+    trials,
+    votes,
+)
+from ideas_hub.db import database, reading
 
 metadata = log.metadata
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
@@ -32,10 +47,11 @@ def migrate() -> str:
 
 def current() -> str | None:
     """The revision that the open database is at; None where it was never migrated."""
-    with database().engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+    with reading() as session:
+        return MigrationContext.configure(session.connection()).get_current_revision()
 
 
+@cache
 def newest() -> str | None:
     """The revision that this code needs."""
     return ScriptDirectory.from_config(_config()).get_current_head()

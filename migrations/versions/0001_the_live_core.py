@@ -101,6 +101,19 @@ def upgrade() -> None:
         sa.UniqueConstraint("ref", name=op.f("uq_person_ref")),
     )
     op.create_table(
+        "credential",
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("means", sa.String(length=20), nullable=False),
+        sa.Column("person_id", sa.Integer(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_credential_person_id_person"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_credential")),
+    )
+    op.create_index("ix_credential_person_id", "credential", ["person_id"], unique=False)
+    op.create_index("ix_credential_until", "credential", ["until"], unique=False)
+
+    op.create_table(
         "idea",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("title", sa.String(length=120), nullable=False),

@@ -1,0 +1,64 @@
+"""Pages, forms, JSON and everything that touches the network. `create_app` is the only wiring there is."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from flask import Flask, current_app
+from jinja2 import ChoiceLoader, FileSystemLoader, PackageLoader, PrefixLoader
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from events.stream import Stream
+from ideas_hub import db
+from ideas_hub.clock import now
+from ideas_hub.live import Live
+from web import api, cli, config, errors, headers, health, session, text
+
+MOST_BYTES = 256 * 1024  # of one request
+
+PARTS = (text, errors, session, headers, health, api, cli)
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """What belongs to this installation, for who needs it in a request."""
+
+    config: config.Config
+    stream: Stream
+
+
+def create_app(settings: config.Config | None = None) -> Flask:
+    """The hub as a Flask application on the database of its settings (the environment's unless told)."""
+    settings = settings or config.from_environment()
+    if settings.database_url.startswith("sqlite"):
+        config.VAR.mkdir(exist_ok=True)
+    db.connect(settings.database_url)
+    app = Flask(__name__)
+    app.config.update(
+        SECRET_KEY=settings.secret_key,
+        MAX_CONTENT_LENGTH=MOST_BYTES,
+        MAX_FORM_MEMORY_SIZE=MOST_BYTES,
+        SESSION_COOKIE_NAME="__Host-session" if settings.is_https else "session",
+        SESSION_COOKIE_SECURE=settings.is_https,
+        SESSION_COOKIE_SAMESITE="Lax",
+        PERMANENT_SESSION_LIFETIME=60 * 60 * 24 * 30,
+    )
+    app.jinja_loader = ChoiceLoader(
+        [
+            FileSystemLoader(str(Path(__file__).parent / "templates")),
+            PrefixLoader({"govuk_frontend_jinja": PackageLoader("govuk_frontend_jinja")}),
+        ]
+    )
+    if settings.trusted_proxies:
+        n = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]
+    stream = Stream(Live(text.render), db.reading, origin=settings.base_url, now=now)
+    app.extensions["ideas_hub"] = Hub(settings, stream)
+    for part in PARTS:
+        part.init_app(app)
+    return app
+
+
+def hub() -> Hub:
+    """This installation."""
+    return cast(Hub, current_app.extensions["ideas_hub"])

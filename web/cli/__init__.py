@@ -1,0 +1,86 @@
+"""Commands at the console. Each exits non-zero and says why in one line when it cannot."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import click
+from flask import Flask
+from flask.cli import AppGroup
+
+from ideas_hub import db, schema
+from ideas_hub.errors import Invalid, Refusal
+from ideas_hub.people import Kind, Role, add_person
+from ideas_hub.sessions import make_token
+from web.cli import demo
+
+person = AppGroup("person", help="People of the hub.")
+
+
+def init_app(app: Flask) -> None:
+    app.cli.add_command(migrate)
+    app.cli.add_command(person)
+    app.cli.add_command(token)
+    app.cli.add_command(demo_command)
+
+
+def plainly(work: Callable[..., Any]) -> Callable[..., Any]:
+    """A refusal becomes one line and exit status 1."""
+
+    @wraps(work)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return work(*args, **kwargs)
+        except Invalid as refusal:
+            raise click.ClickException("; ".join(f"{name}: {said}" for name, said in refusal.errors.items())) from refusal
+        except Refusal as refusal:
+            raise click.ClickException(str(refusal)) from refusal
+
+    return wrapped
+
+
+@click.command("migrate")
+@plainly
+def migrate() -> None:
+    """Bring the database to the newest schema. No server may be running on it."""
+    with db.database().claimed():
+        before = schema.current()
+        after = schema.migrate()
+    click.echo(f"The database is at {after}." if before != after else f"The database was at {after} already.")
+
+
+@person.command("add")
+@click.argument("email")
+@click.option("--name", required=True)
+@click.option("--kind", required=True, type=click.Choice([kind.value for kind in Kind]))
+@click.option("--team")
+@click.option("--directorate")
+@click.option("--role", "roles", multiple=True, type=click.Choice([role.value for role in Role]))
+@plainly
+def person_add(email: str, name: str, kind: str, team: str | None, directorate: str | None, roles: tuple[str, ...]) -> None:
+    """Add a person, or change the one with that address: roles are those named and no others."""
+    held = [Role(role) for role in roles]
+    ref = add_person(email, name=name, kind=Kind(kind), team=team, directorate=directorate, roles=held)
+    click.echo(f"{name} ({ref})")
+
+
+@click.command("token")
+@click.argument("email")
+@click.option("--days", default=90, type=click.IntRange(1, 3650), show_default=True)
+@plainly
+def token(email: str, days: int) -> None:
+    """Print a new API token for the person with that address. It is not shown again."""
+    click.echo(make_token(email, days))
+
+
+@click.command("demo")
+@click.option("--if-empty", is_flag=True, help="Leave a hub that is not empty as it is, and say nothing.")
+@plainly
+def demo_command(if_empty: bool) -> None:
+    """Fill an empty hub with the demo council."""
+    if not demo.is_empty():
+        if if_empty:
+            return
+        raise click.ClickException("This hub is not empty. The demo council is for an empty one.")
+    click.echo("Filling the hub with the demo council of Calder Vale")
+    demo.fill()

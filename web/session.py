@@ -1,0 +1,89 @@
+"""Who is acting: by the session of a browser or the token of a script. Everything that writes passes here first."""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask, g, request, session
+from flask_wtf.csrf import CSRFProtect
+
+from ideas_hub.errors import SignInNeeded
+from ideas_hub.people import NOBODY, Actor
+from ideas_hub.sessions import Identity, Means, end, identify, start_session
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+OPEN_TO_NOBODY = frozenset({"sign_in.sign_in", "sign_in.sign_out", "appearance.choose"})  # what nobody may post to
+KEY = "hub"  # under which the browser's cookie keeps the secret of its session
+
+csrf = CSRFProtect()
+
+
+def init_app(app: Flask) -> None:
+    app.config.update(WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=None, WTF_CSRF_HEADERS=["X-CSRFToken"])
+    csrf.init_app(app)
+    app.before_request(_guard)
+
+
+def actor() -> Actor:
+    """Who asks; nobody, where nobody is signed in."""
+    return identity().actor
+
+
+def identity() -> Identity:
+    """Who asks, looked up once for a request."""
+    if "identity" not in g:
+        g.identity = _ask(*_credentials())()
+    identity: Identity = g.identity
+    return identity
+
+
+def sign_in(person: str) -> None:
+    """Start a session for this browser; the one it had ends."""
+    sign_out()
+    session[KEY] = start_session(person)
+    session.permanent = True
+
+
+def sign_out() -> None:
+    """End this browser's session."""
+    if secret := session.get(KEY):
+        end(secret)
+    session.clear()
+    g.pop("identity", None)
+
+
+def handshake(auth: Any) -> Callable[[], Identity]:
+    """How to ask, now and later, who opened a socket: by its token, else by its cookie.
+
+    Raises PermissionError where a token is given that is no good.
+    """
+    if isinstance(auth, dict) and auth.get("token"):
+        ask = _ask(str(auth["token"]), Means.TOKEN)
+        if ask().person is None:
+            raise PermissionError
+        return ask
+    return _ask(*_credentials())
+
+
+def _ask(secret: str | None, means: Means) -> Callable[[], Identity]:
+    return lambda: identify(secret, means) if secret else Identity(NOBODY)
+
+
+def _credentials() -> tuple[str | None, Means]:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return token.strip(), Means.TOKEN
+    secret: str | None = session.get(KEY)
+    return secret, Means.SESSION
+
+
+def _guard() -> None:
+    """Before anything is looked up: a bad token is refused, nobody may only read, and forms must be ours."""
+    by_token = _credentials()[1] is Means.TOKEN
+    if by_token and not actor().is_somebody:
+        raise SignInNeeded
+    if request.method in SAFE or request.endpoint is None:
+        return
+    if not actor().is_somebody and request.endpoint not in OPEN_TO_NOBODY:
+        raise SignInNeeded
+    if not by_token:
+        csrf.protect()

@@ -1,0 +1,80 @@
+"""The server: `python wsgi.py`. It and `events/sender.py` are the only files that know eventlet."""
+
+import warnings
+
+warnings.filterwarnings("ignore", message="\\s*Eventlet is deprecated")
+
+import eventlet  # noqa: E402
+
+eventlet.monkey_patch()
+
+import logging  # noqa: E402
+import signal  # noqa: E402
+import sys  # noqa: E402
+import threading  # noqa: E402
+from typing import Any  # noqa: E402
+
+from eventlet import tpool, wsgi  # noqa: E402
+from flask import Flask  # noqa: E402
+
+from events.gateway import Gateway  # noqa: E402
+from events.relay import Relay  # noqa: E402
+from ideas_hub import db, schema  # noqa: E402
+from ideas_hub.errors import Refusal  # noqa: E402
+from web import create_app, hub  # noqa: E402
+from web.config import WrongSetting, from_environment  # noqa: E402
+from web.session import handshake  # noqa: E402
+from web.worker import Worker  # noqa: E402
+
+BACKLOG = 4096  # eventlet's own 50 never lets a whole council come back at once
+MOST_SOCKETS = 20_000
+
+
+def serve(app: Flask) -> None:
+    """Serve until told to stop. A second server on the same SQLite file is refused."""
+    database = db.database()
+    database.offload = tpool.execute  # an fsync would block the loop
+    with app.app_context():
+        settings, stream = hub().config, hub().stream
+    gateway = Gateway(app, stream, handshake, origins=list(settings.origins))
+    relay = Relay(stream, watched=gateway.watched, send=gateway.send, rights=gateway.recheck, expire=gateway.expire)
+    database.committed = relay.nudge
+    worker = Worker()
+    for loop in (relay.run, worker.run):
+        threading.Thread(target=loop, daemon=True).start()
+    listener = eventlet.listen((settings.host, settings.port), backlog=BACKLOG)
+    print(
+        f"Ideas Hub is at {settings.base_url}" + (" (demo: anybody may sign in as anybody)" if settings.demo else ""), flush=True
+    )
+    try:
+        wsgi.server(listener, app, log_output=False, max_size=MOST_SOCKETS, debug=False)
+    finally:
+        relay.stop()
+        worker.stop()
+
+
+def main() -> int:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        app = create_app(from_environment())
+        with db.database().claimed():
+            if schema.current() != schema.newest():
+                print("The database is not at the schema this code needs: run `flask migrate`.", file=sys.stderr)
+                return 1
+            serve(app)
+    except (WrongSetting, Refusal) as wrong:
+        print(wrong, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 0
+    return 0
+
+
+def stop(signum: int, frame: Any) -> None:
+    raise SystemExit(0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
