@@ -34,7 +34,7 @@ class Facts:
                 continue
             told = [view for view in VIEWS if entry.event.audience is None or entry.numbers[view] is not None]
             changed = {BOARD} if BOARD in entry.event.feeds else set()
-            own = ()
+            own: tuple[str, ...] = ()
             if isinstance(entry.event, IdeaEvent):
                 own = (idea_topic(entry.event.idea),)
                 changed.update(own)

@@ -128,14 +128,12 @@ class Gateway(Namespace):
         if len(connection.rooms | {room(connection.view, topic) for topic in topics}) > MOST_TOPICS + 1:
             raise Malformed(f"at most {MOST_TOPICS} topics a connection")
         with self.stream.telling:
-            actor, view = connection.who.actor, connection.view
-            allowed = self.stream.source.allowed(actor, topics)
-            reply = self.stream.replay(view, allowed, cursor, self.stream.delivered)
-            facts = self.stream.source.facts(allowed, view)
+            watch = self.stream.watch(connection.who.actor, topics, cursor)
             if sid in self.connections:  # it may have gone while we read
-                for topic in ("", *allowed):
-                    self._join(sid, connection, room(view, topic))
-        return {"ok": True, **reply.message(), "facts": facts, "refused": sorted(topics - allowed)}
+                for topic in ("", *watch.allowed):
+                    self._join(sid, connection, room(connection.view, topic))
+        refused = sorted(topics - watch.allowed)
+        return {"ok": True, **watch.reply.message(), "facts": watch.facts, "refused": refused}
 
     def on_unwatch(self, message: Any = None) -> dict[str, Any]:
         sid, connection = _sid(), self.connections[_sid()]

@@ -1,9 +1,10 @@
 """The event log: every fact in commit order, each with a number in every view that may see it.
 
-**Numbering.** A fact has a `position` (all facts) and a number in each view that may see it. All are given out from one head
-row, by one UPDATE that is among the last statements of the writing transaction. The row stays locked until the commit, so the
-order of numbers is the order of commits, and a reader that has seen *n* can never be overtaken by a smaller number that
-becomes visible later, as happens with an autoincrementing sequence. A rolled-back transaction gives its numbers back: there are no holes.
+**Numbering.** A fact has a `position` (all facts) and a number in each view that may see it. All are given out from one
+head row, by one UPDATE that is among the last statements of the writing transaction. The row stays locked until the commit,
+so the order of numbers is the order of commits, and a reader that has seen *n* can never be overtaken by a smaller number
+that becomes visible later, as happens with an autoincrementing sequence. A rolled-back transaction gives its numbers back:
+there are no holes.
 
 The tables here are the ground of the hub's whole schema: `ideas_hub.db.Base` is declared on this `metadata`.
 """
@@ -28,6 +29,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     false,
+    func,
     insert,
     or_,
     select,
@@ -138,7 +140,8 @@ def sees(view: View, event: Event) -> bool:
 
 def begin(session: Session, epoch: str) -> None:
     """Write the head row of an empty log, or give the log a new epoch: every cursor handed out before is void then."""
-    if session.execute(update(head_table).where(head_table.c.id == 1).values(epoch=epoch)).rowcount == 0:
+    renewed = update(head_table).where(head_table.c.id == 1).values(epoch=epoch).returning(head_table.c.id)
+    if session.execute(renewed).first() is None:
         session.execute(insert(head_table).values(id=1, epoch=epoch, position=0, **{view.word: 0 for view in VIEWS}))
 
 
@@ -164,6 +167,17 @@ def told(session: Session, view: View, topics: Collection[str], *, after: int, u
 def told_at(session: Session, view: View, number: int) -> datetime | None:
     """When the fact of that number in that view was recorded; None where there is none."""
     return session.execute(select(event_table.c.at).where(NUMBER[view] == number)).scalar()
+
+
+def moved_since(session: Session, view: View, number: int, limit: int) -> list[str]:
+    """The subjects, at most `limit`, whose tallies may have moved since a view was told its fact of that number.
+
+    Which of them the view may see is for the reader to ask: the ledger's facts have no number in any view.
+    """
+    seen = select(func.coalesce(func.max(event_table.c.position), 0)).where(NUMBER[view] == number).scalar_subquery()
+    moving = [kind.type for kind in TYPES.values() if kind.moves_facts]
+    query = select(event_table.c.subject).where(event_table.c.position > seen, event_table.c.type.in_(moving))
+    return list(session.scalars(query.where(event_table.c.subject.is_not(None)).distinct().limit(limit)))
 
 
 def on_topics(topics: Collection[str]) -> ColumnElement[bool]:

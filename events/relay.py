@@ -33,6 +33,7 @@ class Relay:
         rights: Callable[[str], None],
         expire: Callable[[], None],
     ) -> None:
+        stream.delivered = stream.head()
         self.stream, self.send, self.rights, self.expire = stream, send, rights, expire
         self.facts = Facts(stream.source, watched, send)
         self.woken = threading.Event()

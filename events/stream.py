@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from sqlalchemy.orm import Session
 
 from events import log
-from events.catalogue import Event, View
+from events.catalogue import BOARD, IDEAS, Event, View, idea_topic
 
 REPLAY_LIMIT = 1000
 REPLAY_WINDOW = timedelta(days=7)
@@ -89,12 +89,24 @@ class Reply:
         return {"mode": self.mode, **reason, "cursor": self.cursor, "events": self.events}
 
 
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """The topics that may be watched, what was missed on them, and their tallies now."""
+
+    allowed: set[str]
+    reply: Reply
+    facts: dict[str, dict[str, Any]]
+
+
 class Stream:
     """The log as it is told to watchers.
 
     `telling` is held while anything goes out to sockets, and while a watcher's missed events are read and its rooms are
     joined: what is committed meanwhile is told either in the reply or afterwards, never in neither.
+    `delivered` is how far the sockets of this process have been told; the relay sets it, and moves it on.
     """
+
+    delivered: log.Head
 
     def __init__(
         self,
@@ -108,7 +120,6 @@ class Stream:
         self.source, self.reading = source, reading
         self.origin, self.now, self.window = origin, now, window
         self.telling = threading.Lock()
-        self.delivered = self.head()  # how far the sockets of this process have been told; the relay moves it on
 
     def head(self) -> log.Head:
         with self.reading() as session:
@@ -117,13 +128,33 @@ class Stream:
     def cursor(self, view: View, head: log.Head) -> str:
         return str(Cursor(view, head.epoch, head.number(view)))
 
+    def watch(self, actor: Viewer, topics: Collection[str], cursor: str | None) -> "Watch":
+        """What somebody is told who begins to watch. Call it, and join their rooms, while `telling` is held.
+
+        Who watches the gathering topics and resumes is told the tallies of all ideas that moved meanwhile: votes are no events.
+        """
+        allowed = self.source.allowed(actor, topics)
+        reply = self.replay(actor.view, allowed, cursor, self.delivered)
+        asked = set(allowed)
+        if cursor is not None and reply.mode == "resume" and not allowed.isdisjoint((IDEAS, BOARD)):
+            moved = self._moved(actor.view, cursor)
+            if len(moved) > REPLAY_LIMIT:
+                reply = Reply("reset", reply.cursor, [], "too_far")
+            else:
+                asked.update(moved)
+        return Watch(allowed, reply, self.source.facts(asked, actor.view))
+
+    def _moved(self, view: View, cursor: str) -> list[str]:
+        with self.reading() as session:
+            subjects = log.moved_since(session, view, Cursor.parse(cursor).number, REPLAY_LIMIT + 1)
+        return [idea_topic(subject.removeprefix("ideas/")) for subject in subjects]
+
     def replay(
         self, view: View, topics: Collection[str], cursor: str | None, head: log.Head, *, limit: int | None = None
     ) -> Reply:
         """What was told on the topics behind the cursor and up to `head`, or a reset with its reason.
 
         A cursor between `head` and the end of the log has missed nothing so far: what follows `head` will be told.
-
         Without `limit` a reader too far behind is reset (`too_far`); with it, they get that many and a cursor to go on from.
         """
         here = self.cursor(view, head)

@@ -1,6 +1,7 @@
 """Who may see an idea that stands: opened, restricted, hidden and restored, and all that hangs on it follows.
 
-The command that changes an idea is here as well, because its words and its audience may be changed in one request, whole or not at all.
+The command that changes an idea is here as well: its words and its audience may be changed in one request, whole or not
+at all.
 """
 
 from collections.abc import Mapping, Sequence
@@ -87,12 +88,15 @@ def hide_idea(actor: Actor, ref: str, *, reason: str) -> None:
         session.add(hiding)
         session.flush()
         _show(session, idea, hidden=True)
-        fact = {"idea": idea.ref, "hiding": hiding.id, "by": actor.ref or ""}
-        record(session, IdeaHidden(**fact, audience=idea.effective_audience))
+        by = actor.ref or ""
+        record(session, IdeaHidden(idea=idea.ref, hiding=hiding.id, by=by, audience=idea.effective_audience))
 
 
 def restore_idea(actor: Actor, ref: str) -> None:
-    """A hidden idea is seen again by those it is for. Announces `idea.restored`. Twice is harmless. Raises Missing, NotAllowed."""
+    """A hidden idea is seen again by those it is for. Announces `idea.restored`. Twice is harmless.
+
+    Raises Missing and NotAllowed.
+    """
     with transaction() as session:
         idea = find(session, actor, Idea, ref, lock=True)
         require(actor, "hide", idea)
@@ -103,7 +107,10 @@ def restore_idea(actor: Actor, ref: str) -> None:
 
 
 def hide_comment(actor: Actor, ref: str, comment: str, *, reason: str) -> None:
-    """Nobody sees the comment but moderators. Announces `comment.hidden`. Twice is harmless. Raises Missing, NotAllowed, Invalid."""
+    """Nobody sees the comment but moderators. Announces `comment.hidden`. Twice is harmless.
+
+    Raises Missing, NotAllowed and Invalid.
+    """
     with transaction() as session:
         idea, found = find_comment(session, actor, ref, comment)
         require(actor, "hide", found)
@@ -115,8 +122,10 @@ def hide_comment(actor: Actor, ref: str, comment: str, *, reason: str) -> None:
         found.hidden = found.hidden_itself = True
         if found.withdrawn_at is None and not idea.hidden:
             add_to_count(idea, found.effective_audience, -1)
-        fact = {"idea": idea.ref, "comment": found.ref, "hiding": hiding.id, "by": actor.ref or ""}
-        record(session, CommentHidden(**fact, audience=found.effective_audience))
+        fact = CommentHidden(
+            idea=idea.ref, comment=found.ref, hiding=hiding.id, by=actor.ref or "", audience=found.effective_audience
+        )
+        record(session, fact)
 
 
 def restore_comment(actor: Actor, ref: str, comment: str) -> None:
@@ -129,8 +138,8 @@ def restore_comment(actor: Actor, ref: str, comment: str) -> None:
         found.hidden_itself, found.hidden = False, idea.hidden
         if found.withdrawn_at is None and not idea.hidden:
             add_to_count(idea, found.effective_audience, +1)
-        fact = {"idea": idea.ref, "comment": found.ref, "by": actor.ref or ""}
-        record(session, CommentRestored(**fact, audience=found.effective_audience))
+        by = actor.ref or ""
+        record(session, CommentRestored(idea=idea.ref, comment=found.ref, by=by, audience=found.effective_audience))
 
 
 # Steps

@@ -256,7 +256,7 @@ def list_ideas(actor: Actor, wanted: Wanted, *, after: tuple[Any, str] | None = 
 
 def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
     stages = set(wanted.stages) or set(Stage) - {Stage.MERGED}
-    conditions = []
+    conditions: list[ColumnElement[bool]] = []
     if wanted.sort is Sort.WAITING:
         stages &= {Stage.NEW, Stage.EXPLORING}
         conditions.append(Idea.answered_at.is_(None))

@@ -11,7 +11,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import IO, Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
@@ -100,6 +100,7 @@ class SQLite(Database):
     def __init__(self, url: sa.URL) -> None:
         super().__init__(url)
         self.turn = threading.Lock()
+        self.claim: IO[str] | None = None
         self.readers = self._engine("BEGIN", "query_only=ON", "busy_timeout=250")
         self.writer = self._engine("BEGIN IMMEDIATE", "busy_timeout=0", pool_size=1, max_overflow=0)
         self.read_session = sessionmaker(self.readers, expire_on_commit=False)
@@ -126,14 +127,28 @@ class SQLite(Database):
     @contextmanager
     def claimed(self) -> Iterator[None]:
         """One server a file: the lock dies with its process. Raises Clash."""
-        with open(f"{self.url.database}.lock", "w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as taken:
-                raise Clash(_("Another server or migration is at work on %(file)s."), file=self.url.database) from taken
+        self._claim(_("Another server or migration is at work on %(file)s."))
+        try:
             yield
+        finally:
+            self._let_go()
+
+    def _claim(self, refusal: str) -> None:
+        file = open(f"{self.url.database}.lock", "w")  # noqa: SIM115  held until this process lets go
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as taken:
+            file.close()
+            raise Clash(refusal, file=self.url.database) from taken
+        self.claim = file
+
+    def _let_go(self) -> None:
+        if self.claim is not None:
+            self.claim.close()
+            self.claim = None
 
     def close(self) -> None:
+        self._let_go()
         self.readers.dispose()
         self.writer.dispose()
 
@@ -145,6 +160,8 @@ class SQLite(Database):
     @contextmanager
     def writing(self) -> Iterator[Session]:
         with self.turn, self.writer.connect() as connection:
+            if self.claim is None and sqlite.sqlite_version_info < SAFE_FOR_TWO_WRITERS:
+                self._claim(_("A server writes to %(file)s, and this SQLite is too old for two to do so. Stop it first."))
             transaction = self._begin(connection)
             try:
                 with Session(connection, expire_on_commit=False, join_transaction_mode="rollback_only") as session:
@@ -259,11 +276,12 @@ def _finish(session: Session) -> None:
 
 
 def add_once(session: Session, row: Base) -> bool:
-    """Insert a row unless one with its key is there, and say whether it was inserted. Decided by the database, not by a look before."""
+    """Insert a row unless one with its key is there, and say whether it was inserted. The database decides, not a look before."""
     table = sa.inspect(type(row)).local_table
     values = {column.key: getattr(row, column.key) for column in table.columns if getattr(row, column.key) is not None}
     dialect = sqlite_dialect if session.get_bind().dialect.name == "sqlite" else postgresql_dialect
-    return bool(session.execute(dialect.insert(table).values(values).on_conflict_do_nothing()).rowcount)
+    insert = dialect.insert(table).values(values).on_conflict_do_nothing()
+    return session.execute(insert.returning(*table.primary_key)).first() is not None
 
 
 def disk_is_full(error: DBAPIError) -> bool:

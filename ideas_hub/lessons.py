@@ -56,4 +56,4 @@ def learn(session: Session, actor: Actor, idea: Idea, reason: str, *, lesson: st
 def lesson_of(session: Session, idea: Idea) -> LessonCard | None:
     """What was learned from an idea, last."""
     found = session.scalar(select(Lesson).where(Lesson.idea_id == idea.id).order_by(Lesson.id.desc()).limit(1))
-    return found and LessonCard(found.ref, found.text, found.by.card(), found.at)
+    return None if found is None else LessonCard(found.ref, found.text, found.by.card(), found.at)

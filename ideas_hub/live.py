@@ -133,7 +133,7 @@ class Live:
         if comment is None:
             return None
         gone = comment.withdrawn_at is not None
-        data |= {"kind": comment.kind.value, "parent": found.parents.get(comment.parent_id)}
+        data |= {"kind": comment.kind.value, "parent": found.parents.get(comment.parent_id or 0)}
         data |= {"body": None if gone else comment.body, "html": None if gone else self.render(comment.body)}
         return data | {"author": None if gone else person_json(comment.author.card())}
 
@@ -143,7 +143,7 @@ class Live:
             return {"from": event.was, "to": event.to, "reason": reason, "by": found.person(event.by)}
         if isinstance(event, IdeaSponsored | IdeaSponsorLeft):
             term = found.terms.get(event.term)
-            reason = term and (term.reason if isinstance(event, IdeaSponsored) else term.end_reason)
+            reason = "" if term is None else term.reason if isinstance(event, IdeaSponsored) else term.end_reason
             return {"sponsor": found.person(event.sponsor), "by": found.person(event.by), "reason": reason or None}
         if isinstance(event, IdeaAnswered):
             answer = found.answers.get(event.answer)

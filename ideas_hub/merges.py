@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 
 from ideas_hub import votes
 from ideas_hub.errors import Invalid, Missing, RuleBroken, _
-from ideas_hub.ideas import Idea, Stage
+from ideas_hub.ideas import OPEN_TO_VOTES, Idea, Stage
 from ideas_hub.people import Actor
 from ideas_hub.permissions import find, visible_to
 from ideas_hub.stages import check_move, enter
@@ -40,6 +40,6 @@ def merge(session: Session, actor: Actor, idea: Idea, into: Idea, reason: str) -
         raise RuleBroken(_("That idea was merged into another itself. Choose that one."))
     if into.effective_audience > idea.effective_audience:
         raise Invalid.field("into", _("Choose an idea that is open to everybody who can see this one."))
-    if into.stage in votes.OPEN_TO_VOTES:
+    if into.stage in OPEN_TO_VOTES:
         votes.move_all(session, idea, into)
     enter(session, actor, idea, Stage.MERGED, reason, note=into.ref)

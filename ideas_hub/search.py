@@ -19,7 +19,7 @@ from events.log import metadata
 MOST_WORDS = 12
 TITLE_WEIGHT = 4.0
 
-# Model: on PostgreSQL this table; on SQLite its place is taken by the virtual tables `search_public`, `search_staff`, `search_leadership`.
+# Model: on PostgreSQL this table; on SQLite its place is taken by one virtual table for each audience.
 
 entry_table = Table(
     "search_entry",

@@ -97,15 +97,15 @@ def _begin_term(session: Session, actor: Actor, idea: Idea, person: Person, reas
     name_who_answers(session, idea)
     touch(idea)
     session.flush()
-    fact = {"idea": idea.ref, "term": term.id, "sponsor": person.ref, "by": actor.ref or ""}
-    record(session, IdeaSponsored(**fact, audience=idea.effective_audience))
+    by, audience = actor.ref or "", idea.effective_audience
+    record(session, IdeaSponsored(idea=idea.ref, term=term.id, sponsor=person.ref, by=by, audience=audience))
 
 
 def _end_term(session: Session, actor: Actor, idea: Idea, reason: str) -> None:
     open_term = select(SponsorTerm).where(SponsorTerm.idea_id == idea.id, SponsorTerm.until.is_(None))
-    term, person = session.scalars(open_term).one(), idea.sponsor
+    term, person = session.scalars(open_term).one(), session.get_one(Person, idea.sponsor_id)
     term.until, term.end_reason = now(), reason
     idea.sponsor = None
     touch(idea)
-    fact = {"idea": idea.ref, "term": term.id, "sponsor": person.ref if person else "", "by": actor.ref or ""}
-    record(session, IdeaSponsorLeft(**fact, audience=idea.effective_audience))
+    by, audience = actor.ref or "", idea.effective_audience
+    record(session, IdeaSponsorLeft(idea=idea.ref, term=term.id, sponsor=person.ref, by=by, audience=audience))

@@ -72,4 +72,6 @@ def start_trial(
 def latest_trial(session: Session, idea: Idea) -> TrialPlan | None:
     """The newest trial of an idea."""
     trial = session.scalar(select(Trial).where(Trial.idea_id == idea.id).order_by(Trial.id.desc()).limit(1))
-    return trial and TrialPlan(trial.hypothesis, trial.test, trial.measure, trial.ends, trial.begun_at)
+    if trial is None:
+        return None
+    return TrialPlan(trial.hypothesis, trial.test, trial.measure, trial.ends, trial.begun_at)

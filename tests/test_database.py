@@ -1,0 +1,114 @@
+"""What the hub asks of its database, seen at run time: nothing here is taken on trust from a setting."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from ideas_hub import db, schema
+from ideas_hub.errors import Busy, Clash
+from ideas_hub.people import Kind, Person, add_person
+from tests.support.hub import ROOT
+
+
+@pytest.mark.sqlite_only
+def test_what_is_acknowledged_on_sqlite_survives_a_power_cut(hub):
+    with db.transaction() as session:
+        pragma = {name: session.scalar(sa.text(f"PRAGMA {name}")) for name in ("journal_mode", "synchronous", "foreign_keys")}
+    assert pragma == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+
+
+@pytest.mark.sqlite_only
+def test_the_sqlite_at_hand_is_safe_for_two_writing_processes_where_there_is_a_wheel(hub):
+    pytest.importorskip("pysqlite3")
+    assert db.sqlite.sqlite_version_info >= db.SAFE_FOR_TWO_WRITERS
+
+
+@pytest.mark.sqlite_only
+def test_an_old_sqlite_never_writes_beside_a_server(hub, monkeypatch):
+    monkeypatch.setattr(db, "SAFE_FOR_TWO_WRITERS", (99,))
+    server = db.SQLite(hub.url)
+    with server.claimed(), pytest.raises(Clash, match="too old"):
+        add_person("ann@example.org", name="Ann", kind=Kind.RESIDENT)
+    add_person("ann@example.org", name="Ann", kind=Kind.RESIDENT)
+    server.close()
+
+
+@pytest.mark.sqlite_only
+def test_a_second_server_on_one_file_is_refused_in_one_line(hub, server):
+    server()
+    second = subprocess.run(
+        [sys.executable, ROOT / "wsgi.py"],
+        env={"IDEAS_HUB_DATABASE_URL": hub.url.render_as_string(), "IDEAS_HUB_PORT": "0", "PATH": ""},
+        cwd=Path(str(hub.url.database)).parent,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert second.returncode == 1
+    assert second.stderr == f"Another server or migration is at work on {hub.url.database}.\n"
+
+
+@pytest.mark.sqlite_only
+def test_who_waits_in_vain_for_another_process_to_finish_writing_is_told_so(hub, monkeypatch):
+    monkeypatch.setattr(db, "WAIT_FOR_WRITER", 0.05)
+    other = db.SQLite(hub.url)
+    with other.writing() as session:
+        session.execute(sa.text("UPDATE log_head SET position = position"))
+        with pytest.raises(Busy):
+            add_person("ann@example.org", name="Ann", kind=Kind.RESIDENT)
+    other.close()
+    add_person("ann@example.org", name="Ann", kind=Kind.RESIDENT)
+
+
+def test_a_change_that_fails_leaves_nothing_and_blocks_nobody(hub):
+    with pytest.raises(ZeroDivisionError), db.transaction() as session:
+        session.add(Person(name="Half", kind=Kind.RESIDENT))
+        session.flush()
+        raise ZeroDivisionError
+    with db.reading() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(Person)) == 0
+    add_person("ann@example.org", name="Ann", kind=Kind.RESIDENT)
+
+
+def test_reading_can_change_nothing(hub):
+    with pytest.raises(sa.exc.DBAPIError), db.reading() as session:
+        session.execute(sa.text("UPDATE log_head SET position = 7"))
+
+
+def test_what_is_read_together_is_of_one_moment(hub):
+    count = sa.select(sa.func.count()).select_from(Person)
+    with db.reading() as session:
+        before = session.scalar(count)
+        add_person("ann@example.org", name="Ann", kind=Kind.RESIDENT)
+        assert session.scalar(count) == before
+
+
+def test_migrating_twice_is_harmless(hub):
+    assert schema.current() == schema.migrate() == schema.newest()
+
+
+@pytest.mark.postgresql_only
+def test_a_query_that_takes_long_does_not_stop_the_others(database_url):
+    """psycopg2 under eventlet, as the server runs it: eight half seconds at once are half a second, not four."""
+    program = """
+import warnings; warnings.simplefilter("ignore")
+import eventlet; eventlet.monkey_patch()
+import sys, time, sqlalchemy as sa
+from ideas_hub import db
+db.connect(sys.argv[1])
+def wait():
+    with db.reading() as session:
+        session.execute(sa.text("SELECT pg_sleep(0.5)"))
+wait()
+begun = time.monotonic()
+pool = eventlet.GreenPool()
+for _ in range(8):
+    pool.spawn(wait)
+pool.waitall()
+print(time.monotonic() - begun)
+"""
+    done = subprocess.run([sys.executable, "-c", program, database_url], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 2
