@@ -12,9 +12,9 @@ import logging  # noqa: E402
 import signal  # noqa: E402
 import sys  # noqa: E402
 import threading  # noqa: E402
-from typing import Any  # noqa: E402
 
-from eventlet import tpool, wsgi  # noqa: E402
+from eventlet import hubs, tpool, wsgi  # noqa: E402
+from eventlet.event import Event  # noqa: E402
 from flask import Flask  # noqa: E402
 
 from events.gateway import Gateway  # noqa: E402
@@ -28,10 +28,11 @@ from web.worker import Worker  # noqa: E402
 
 BACKLOG = 4096  # eventlet's own 50 never lets a whole council come back at once
 MOST_SOCKETS = 20_000
+LONGEST_LINE = 64 * 1024  # of a request; addresses that are too long are refused by the hub, in words
 
 
 def serve(app: Flask) -> None:
-    """Serve until told to stop. A second server on the same SQLite file is refused."""
+    """Serve until SIGTERM or SIGINT. A second server on the same SQLite file is refused."""
     database = db.database()
     database.offload = tpool.execute  # an fsync would block the loop
     with app.app_context():
@@ -43,20 +44,23 @@ def serve(app: Flask) -> None:
     for loop in (relay.run, worker.run):
         threading.Thread(target=loop, daemon=True).start()
     listener = eventlet.listen((settings.host, settings.port), backlog=BACKLOG)
-    print(
-        f"Ideas Hub is at {settings.base_url}" + (" (demo: anybody may sign in as anybody)" if settings.demo else ""), flush=True
-    )
-    try:
-        wsgi.server(listener, app, log_output=False, max_size=MOST_SOCKETS, debug=False)
-    finally:
-        relay.stop()
-        worker.stop()
+    note = " (demo: anybody may sign in as anybody)" if settings.demo else ""
+    print(f"Ideas Hub is at {settings.base_url}{note}", flush=True)
+    stopping = Event()
+    for ending in (signal.SIGTERM, signal.SIGINT):
+        # Not an exception: that would be raised in whatever request is being served at the moment.
+        signal.signal(ending, lambda *_: hubs.get_hub().schedule_call_global(0, stopping.send))
+    # eventlet knows where a body ends that comes in chunks; unless told so, Werkzeug would not read it.
+    options = {"environ": {"wsgi.input_terminated": True}, "url_length_limit": LONGEST_LINE, "max_size": MOST_SOCKETS}
+    eventlet.spawn(wsgi.server, listener, app, log_output=False, debug=False, **options)
+    stopping.wait()
+    relay.stop()
+    worker.stop()
 
 
 def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    signal.signal(signal.SIGTERM, stop)
     try:
         app = create_app(from_environment())
         with db.database().claimed():
@@ -67,13 +71,7 @@ def main() -> int:
     except (WrongSetting, Refusal) as wrong:
         print(wrong, file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        return 0
     return 0
-
-
-def stop(signum: int, frame: Any) -> None:
-    raise SystemExit(0)
 
 
 if __name__ == "__main__":

@@ -127,6 +127,7 @@ class Gateway(Namespace):
             raise Malformed("cursor must be text or null")
         if len(connection.rooms | {room(connection.view, topic) for topic in topics}) > MOST_TOPICS + 1:
             raise Malformed(f"at most {MOST_TOPICS} topics a connection")
+        self.stream.catch_up()
         with self.stream.telling:
             watch = self.stream.watch(connection.who.actor, topics, cursor)
             if sid in self.connections:  # it may have gone while we read

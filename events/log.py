@@ -198,6 +198,13 @@ def of_subject(session: Session, view: View, subject: str, *, after: tuple[datet
     return _entries(session.execute(query.order_by(at, number).limit(limit)))
 
 
+def newest_of_subject(session: Session, view: View, subject: str, *, without: Collection[str], limit: int) -> list[Entry]:
+    """The last that a view was told of one subject, newest first by time, but for facts of some types."""
+    number, at = NUMBER[view], event_table.c.at
+    query = select(event_table).where(event_table.c.subject == subject, number.is_not(None), event_table.c.type.not_in(without))
+    return _entries(session.execute(query.order_by(at.desc(), number.desc()).limit(limit)))
+
+
 def _entries(rows: Iterable[Row[Any]]) -> list[Entry]:
     return [
         Entry(

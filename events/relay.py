@@ -33,7 +33,8 @@ class Relay:
         rights: Callable[[str], None],
         expire: Callable[[], None],
     ) -> None:
-        stream.delivered = stream.head()
+        stream.delivered, stream.catch_up = stream.head(), self.catch_up
+        self.advancing = threading.Lock()
         self.stream, self.send, self.rights, self.expire = stream, send, rights, expire
         self.facts = Facts(stream.source, watched, send)
         self.woken = threading.Event()
@@ -62,16 +63,23 @@ class Relay:
 
     def step(self) -> float:
         """Tell all that is new, and return when to look again at the latest, in monotonic seconds."""
-        head = self.stream.head()
-        if head.epoch != self.stream.delivered.epoch or head.position < self.stream.delivered.position:
-            self._restart(head)
-        while self.stream.delivered.position < head.position and self._tell(head.epoch):
-            pass
+        self.catch_up()
         with self.stream.telling:
             due = self.facts.flush(time.monotonic())
         if time.monotonic() >= self.next_heartbeat:
             self._beat()
         return self.next_heartbeat if due is None else min(due, self.next_heartbeat)
+
+    def catch_up(self) -> None:
+        """Tell all that was committed before now."""
+        with self.advancing:
+            self._advance(self.stream.head())
+
+    def _advance(self, head: log.Head) -> None:
+        if head.epoch != self.stream.delivered.epoch or head.position < self.stream.delivered.position:
+            self._restart(head)
+        while self.stream.delivered.position < head.position and self._tell(head.epoch):
+            pass
 
     def _restart(self, head: log.Head) -> None:
         """Another log stands in the place of ours (a restored backup): nothing that was seen counts any more."""

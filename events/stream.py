@@ -103,10 +103,12 @@ class Stream:
 
     `telling` is held while anything goes out to sockets, and while a watcher's missed events are read and its rooms are
     joined: what is committed meanwhile is told either in the reply or afterwards, never in neither.
-    `delivered` is how far the sockets of this process have been told; the relay sets it, and moves it on.
+    `delivered` is how far the sockets of this process have been told; the relay sets it, moves it on, and does so at once
+    when `catch_up` is called.
     """
 
     delivered: log.Head
+    catch_up: Callable[[], None]
 
     def __init__(
         self,
@@ -129,8 +131,9 @@ class Stream:
         return str(Cursor(view, head.epoch, head.number(view)))
 
     def watch(self, actor: Viewer, topics: Collection[str], cursor: str | None) -> "Watch":
-        """What somebody is told who begins to watch. Call it, and join their rooms, while `telling` is held.
+        """What somebody is told who begins to watch. Call it, and join their rooms, while `telling` is held, after `catch_up`.
 
+        After it, so that nothing is told again that a page knows already, or told late that it could be told now.
         Who watches the gathering topics and resumes is told the tallies of all ideas that moved meanwhile: votes are no events.
         """
         allowed = self.source.allowed(actor, topics)

@@ -77,10 +77,5 @@ class Watcher:
         facts: dict[str, Any] = self.wait(found)
         return facts
 
-    def settle(self) -> None:
-        """Return once everything that was sent before now has arrived: a head frame comes behind all of it."""
-        heads = len(self.of("head"))
-        self.wait(lambda: len(self.of("head")) > heads + 1, within=12)
-
     def leave(self) -> None:
         self.client.disconnect()
