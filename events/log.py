@@ -169,15 +169,15 @@ def told_at(session: Session, view: View, number: int) -> datetime | None:
     return session.execute(select(event_table.c.at).where(NUMBER[view] == number)).scalar()
 
 
-def moved_since(session: Session, view: View, number: int, limit: int) -> list[str]:
-    """The subjects, at most `limit`, whose tallies may have moved since a view was told its fact of that number.
+def moved_since(session: Session, view: View, number: int) -> list[str]:
+    """The subjects whose tallies may have moved since a view was told its fact of that number.
 
     Which of them the view may see is for the reader to ask: the ledger's facts have no number in any view.
     """
     seen = select(func.coalesce(func.max(event_table.c.position), 0)).where(NUMBER[view] == number).scalar_subquery()
     moving = [kind.type for kind in TYPES.values() if kind.moves_facts]
     query = select(event_table.c.subject).where(event_table.c.position > seen, event_table.c.type.in_(moving))
-    return list(session.scalars(query.where(event_table.c.subject.is_not(None)).distinct().limit(limit)))
+    return list(session.scalars(query.where(event_table.c.subject.is_not(None)).distinct()))
 
 
 def on_topics(topics: Collection[str]) -> ColumnElement[bool]:

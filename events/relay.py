@@ -98,6 +98,8 @@ class Relay:
         with self.stream.telling:
             numbers = list(self.stream.delivered.numbers)
             for entry in entries:
+                if isinstance(entry.event, RightsChanged | SessionEnded):  # in its turn: what follows is for who they are now
+                    self.rights(entry.event.person)
                 for view in VIEWS:
                     if entry.numbers[view] is None:
                         continue
@@ -106,9 +108,6 @@ class Relay:
                         self.send("event", frame, [(view, topic) for topic in entry.event.topics()])
             self.stream.delivered = log.Head(epoch, entries[-1].position, tuple(numbers))
             self.facts.note(entries)
-            for entry in entries:
-                if isinstance(entry.event, RightsChanged | SessionEnded):
-                    self.rights(entry.event.person)
         return True
 
     def _frames(self, entries: list[log.Entry], view: View, epoch: str) -> dict[int, dict[str, object] | None]:

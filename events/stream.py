@@ -140,17 +140,23 @@ class Stream:
         reply = self.replay(actor.view, allowed, cursor, self.delivered)
         asked = set(allowed)
         if cursor is not None and reply.mode == "resume" and not allowed.isdisjoint((IDEAS, BOARD)):
-            moved = self._moved(actor.view, cursor)
+            moved = self._moved(actor, cursor)
             if len(moved) > REPLAY_LIMIT:
                 reply = Reply("reset", reply.cursor, [], "too_far")
             else:
                 asked.update(moved)
         return Watch(allowed, reply, self.source.facts(asked, actor.view))
 
-    def _moved(self, view: View, cursor: str) -> list[str]:
+    def _moved(self, actor: Viewer, cursor: str) -> set[str]:
+        """The topics of ideas that moved behind the cursor; only what the actor may see counts towards too many."""
         with self.reading() as session:
-            subjects = log.moved_since(session, view, Cursor.parse(cursor).number, REPLAY_LIMIT + 1)
-        return [idea_topic(subject.removeprefix("ideas/")) for subject in subjects]
+            subjects = log.moved_since(session, actor.view, Cursor.parse(cursor).number)
+        topics = [idea_topic(subject.removeprefix("ideas/")) for subject in subjects]
+        moved: set[str] = set()
+        while topics and len(moved) <= REPLAY_LIMIT:
+            some, topics = topics[:REPLAY_LIMIT], topics[REPLAY_LIMIT:]
+            moved |= self.source.allowed(actor, some)
+        return moved
 
     def replay(
         self, view: View, topics: Collection[str], cursor: str | None, head: log.Head, *, limit: int | None = None

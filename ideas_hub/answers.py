@@ -1,5 +1,6 @@
 """Answers, and the clock that obliges somebody to give one."""
 
+from collections.abc import Iterator
 from datetime import date, datetime
 
 from sqlalchemy import ForeignKey, Index, String, Text, exists, select
@@ -11,7 +12,7 @@ from ideas_hub.clock import add_working_days, now, today
 from ideas_hub.db import Base, new_ref, record, transaction
 from ideas_hub.errors import _
 from ideas_hub.ideas import OPEN_TO_VOTES, Idea, touch
-from ideas_hub.people import Actor, Directorate, Person, Team
+from ideas_hub.people import Actor, Directorate, Person, Role
 from ideas_hub.permissions import require
 from ideas_hub.settings import settings
 from ideas_hub.texts import measured
@@ -80,24 +81,32 @@ def set_clock(session: Session, idea: Idea) -> None:
 
 
 def name_who_answers(session: Session, idea: Idea) -> None:
-    """Step: while the clock runs, it names the sponsor, or the lead where there is none."""
+    """Step: while the clock runs, it names the sponsor, or the lead where there is none; nobody who cannot see the idea,
+    and no author, who would answer themselves."""
     if idea.answer_due is not None:
-        idea.answer_by = idea.sponsor or _lead(session, idea)
+        able = (person for person in _in_turn(session, idea) if person.actor().view >= idea.effective_audience)
+        idea.answer_by = next((person for person in able if person.ref not in idea.author_refs), None)
 
 
-def _lead(session: Session, idea: Idea) -> Person | None:
-    """The lead of the directorate that an idea belongs to: by its themes, else by the team of its first author, else any."""
-    by_theme = [theme.directorate_id for theme in idea.themes if theme.directorate_id is not None]
-    teams = [authorship.person.team_id for authorship in idea.authorships]
-    by_author = session.scalars(select(Team.directorate_id).where(Team.id.in_(teams)).order_by(Team.id)).all()
-    everywhere = session.scalars(select(Directorate.id).order_by(Directorate.name)).all()
-    for directorate in (*by_theme, *by_author, *everywhere):
-        lead = session.scalar(
-            select(Person).join(Directorate, Directorate.lead_id == Person.id).where(Directorate.id == directorate)
-        )
-        if lead is not None:
-            return lead
-    return None
+def _in_turn(session: Session, idea: Idea) -> Iterator[Person]:
+    """Who might answer: the sponsor, then the leads (first those of its themes, then of its authors' teams, then of any), then
+    the leaders."""
+    if idea.sponsor is not None:
+        yield idea.sponsor
+    query = select(Directorate.id, Person).join(Person, Directorate.lead_id == Person.id)
+    leads = {row[0]: row[1] for row in session.execute(query.order_by(Directorate.name))}
+    by_theme = [theme.directorate_id for theme in idea.themes]
+    by_author = [authorship.person.team.directorate_id for authorship in idea.authorships if authorship.person.team]
+    yield from (leads[directorate] for directorate in (*by_theme, *by_author, *leads) if directorate in leads)
+    yield from session.scalars(select(Person).where(Person.held.any(role=Role.LEADER)).order_by(Person.name, Person.ref))
+
+
+def stop_clock(session: Session, idea: Idea) -> None:
+    """Step: nobody owes the idea an answer any more."""
+    clock = session.scalar(select(AnswerClock).where(AnswerClock.idea_id == idea.id, AnswerClock.stopped_at.is_(None)))
+    if clock is not None:
+        clock.stopped_at = now()
+    idea.answer_due, idea.answer_by = None, None
 
 
 def give(session: Session, actor: Actor, idea: Idea, text: str) -> Answer:
@@ -105,10 +114,8 @@ def give(session: Session, actor: Actor, idea: Idea, text: str) -> Answer:
     require(actor, "answer", idea)
     answer = Answer(idea_id=idea.id, text=checked_answer(text), by_id=actor.person_id, at=now())
     session.add(answer)
-    clock = session.scalar(select(AnswerClock).where(AnswerClock.idea_id == idea.id, AnswerClock.stopped_at.is_(None)))
-    if clock is not None:
-        clock.stopped_at = answer.at
-    idea.answered_at, idea.answer_due, idea.answer_by = answer.at, None, None
+    stop_clock(session, idea)
+    idea.answered_at = answer.at
     touch(idea)
     session.flush()
     record(session, IdeaAnswered(idea=idea.ref, answer=answer.ref, audience=idea.effective_audience))
@@ -124,7 +131,7 @@ def tell_overdue(limit: int = 100) -> int:
         late = (AnswerClock.due < today(), AnswerClock.stopped_at.is_(None), AnswerClock.overdue_told.is_(False))
         query = select(AnswerClock, Idea).join(Idea, Idea.id == AnswerClock.idea_id).where(*late)
         rows = session.execute(
-            query.order_by(AnswerClock.due, AnswerClock.id).limit(limit).with_for_update(of=Idea, skip_locked=True)
+            query.order_by(AnswerClock.due, AnswerClock.id).limit(limit).with_for_update(of=(Idea, AnswerClock), skip_locked=True)
         ).all()
         for clock, idea in rows:
             clock.overdue_told = True

@@ -20,6 +20,7 @@ from events.catalogue import (
     View,
 )
 from events.moment import Moment
+from ideas_hub.answers import name_who_answers
 from ideas_hub.clock import now
 from ideas_hub.comments import add_to_count, find_comment, follow_idea
 from ideas_hub.db import Base, record, transaction
@@ -71,8 +72,7 @@ def change_idea(
             revise(session, actor, idea, texts or {}, themes)
         if short_title is not None:
             require(actor, "shorten", idea)
-            idea.short_title = checked({"short_title": short_title})["short_title"]
-            touch(idea)
+            _shorten(idea, checked({"short_title": short_title})["short_title"])
         if audience is not None:
             _set_audience(session, actor, idea, audience)
 
@@ -145,6 +145,13 @@ def restore_comment(actor: Actor, ref: str, comment: str) -> None:
 # Steps
 
 
+def _shorten(idea: Idea, short_title: str) -> None:
+    """Step: give the idea a short title. No change is harmless."""
+    if short_title != idea.short_title:
+        idea.short_title = short_title
+        touch(idea)
+
+
 def _set_audience(session: Session, actor: Actor, idea: Idea, audience: View) -> None:
     """Step: open or restrict an idea. Who gains it is told that it opened, who loses it gets a tombstone."""
     require(actor, "set_audience", idea)
@@ -155,6 +162,7 @@ def _set_audience(session: Session, actor: Actor, idea: Idea, audience: View) ->
         idea.audience = idea.effective_audience = audience
     follow_idea(session, idea)
     put_in_search(session, idea)
+    name_who_answers(session, idea)
     if opened:
         touch(idea)
         record(session, IdeaOpenedToPublic(idea=idea.ref, audience=audience))

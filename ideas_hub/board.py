@@ -76,7 +76,7 @@ def _figures(session: Session, actor: Actor) -> Figures:
     stopped = (
         select(func.count(), func.count().filter(func.date(AnswerClock.stopped_at) <= AnswerClock.due))
         .join(Idea, Idea.id == AnswerClock.idea_id)
-        .where(visible_to(actor, Idea), AnswerClock.stopped_at >= now() - ON_TIME_WINDOW)
+        .where(visible_to(actor, Idea), Idea.answered_at.is_not(None), AnswerClock.stopped_at >= now() - ON_TIME_WINDOW)
     )
     given, in_time = session.execute(stopped).one()
     return Figures(

@@ -131,6 +131,7 @@ class IdeaPage:
     trial: TrialPlan | None
     lesson: LessonCard | None
     steps: tuple[Step, ...]
+    merged_into: IdeaCard | None  # where its votes went, if the asker may see that
     cursor: log.Head
 
 
@@ -351,7 +352,8 @@ def idea_page(actor: Actor, ref: str) -> IdeaPage:
             clock=_clock_face(session, idea),
             trial=latest_trial(session, idea),
             lesson=lesson_of(session, idea),
-            steps=_steps(session, idea),
+            steps=_steps(session, actor, idea),
+            merged_into=_merged_into(session, actor, idea),
             cursor=head,
         )
 
@@ -383,7 +385,7 @@ def revisions(actor: Actor, ref: str) -> list[RevisionCard]:
         query = select(Revision, Person).join(Person, Person.id == Revision.by_id).where(Revision.idea_id == idea.id)
         return [
             RevisionCard(r.number, r.title, r.problem, r.proposal, r.gain, r.cost_of_inaction, by.card(), r.at)
-            for r, by in session.execute(query.order_by(Revision.number.desc())).tuples()
+            for r, by in session.execute(query.order_by(Revision.number.desc()))
         ]
 
 
@@ -408,8 +410,8 @@ def _clock_face(session: Session, idea: Idea) -> ClockFace | None:
     return ClockFace(clock.started_at.date(), clock.due, idea.answer_by.card() if idea.answer_by else None)
 
 
-def _steps(session: Session, idea: Idea) -> tuple[Step, ...]:
-    """The stages that an idea has been in, the first at its posting."""
+def _steps(session: Session, actor: Actor, idea: Idea) -> tuple[Step, ...]:
+    """The stages that an idea has been in, the first at its posting; silent about an idea it went into that is not to be seen."""
     rows = session.execute(
         select(StageChange, Person)
         .outerjoin(Person, Person.id == StageChange.by_id)
@@ -418,4 +420,15 @@ def _steps(session: Session, idea: Idea) -> tuple[Step, ...]:
     ).all()
     first = idea.authorships[0].person.card() if idea.authorships else None
     begun = Step(Stage.NEW, "", "", first, idea.posted_at)
-    return (begun, *(Step(c.stage, c.reason, c.note, by.card() if by else None, c.at) for c, by in rows))
+    into = {change.note for change, _ in rows if change.stage is Stage.MERGED}
+    unseen = into.difference(session.scalars(select(Idea.ref).where(Idea.ref.in_(into), visible_to(actor, Idea))))
+    later = [Step(c.stage, c.reason, "" if c.note in unseen else c.note, by.card() if by else None, c.at) for c, by in rows]
+    return (begun, *later)
+
+
+def _merged_into(session: Session, actor: Actor, idea: Idea) -> IdeaCard | None:
+    if idea.stage is not Stage.MERGED:
+        return None
+    last = select(StageChange.note).where(StageChange.idea_id == idea.id).order_by(StageChange.id.desc()).limit(1)
+    into = session.scalar(select(Idea).where(Idea.ref == last.scalar_subquery(), visible_to(actor, Idea)))
+    return None if into is None else idea_cards(session, actor, [into])[0]

@@ -263,11 +263,8 @@ def threads(
         idea = find(session, actor, Idea, ref)
         seen = (Comment.idea_id == idea.id, visible_to(actor, Comment))
         top = select(Comment).where(*seen, Comment.parent_id.is_(None))
-        kinds = dict(
-            session.execute(select(Comment.kind, func.count()).where(*seen, Comment.parent_id.is_(None)).group_by(Comment.kind))
-            .tuples()
-            .all()
-        )
+        counted = select(Comment.kind, func.count()).where(*seen, Comment.parent_id.is_(None)).group_by(Comment.kind)
+        kinds = {row[0]: row[1] for row in session.execute(counted)}
         if kind is not None:
             top = top.where(Comment.kind == kind)
         newest = session.scalars(top.order_by(Comment.posted_at.desc(), Comment.ref.desc()).limit(limit)).all()

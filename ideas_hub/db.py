@@ -32,7 +32,7 @@ except ModuleNotFoundError:
 
 SAFE_FOR_TWO_WRITERS = (3, 51, 3)  # SQLite before it can corrupt a WAL file that two processes write
 WAIT_FOR_WRITER = 5.0  # seconds, for another process to finish its transaction
-LETTERS = "23456789abcdefghjkmnpqrstvwxyz"  # no vowels: a reference never spells a word
+LETTERS = "23456789bcdfghjkmnpqrstvwxyz"  # no vowels: a reference never spells a word
 
 
 class Base(DeclarativeBase):
@@ -167,7 +167,11 @@ class SQLite(Database):
                 with Session(connection, expire_on_commit=False, join_transaction_mode="rollback_only") as session:
                     yield session
                     _finish(session)
-                self.offload(transaction.commit)
+                try:
+                    self.offload(transaction.commit)
+                except DBAPIError:
+                    connection.invalidate()  # a COMMIT that failed leaves its transaction open
+                    raise
             finally:
                 if transaction.is_active:
                     transaction.rollback()
@@ -191,7 +195,8 @@ class PostgreSQL(Database):
         # psycopg 3, SQLAlchemy's own choice, blocks eventlet's loop; psycopg2 does not.
         super().__init__(url.set(drivername="postgresql+psycopg2"))
         # A read sees one moment of the database, so that a page agrees with its cursor.
-        self.pool = sa.create_engine(self.url, pool_size=10, max_overflow=20, pool_pre_ping=True)
+        utc = {"options": "-c timezone=utc"}  # a day in SQL is a day of `clock.today`
+        self.pool = sa.create_engine(self.url, connect_args=utc, pool_size=10, max_overflow=20, pool_pre_ping=True)
         readers = self.pool.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self.read_session = sessionmaker(readers, expire_on_commit=False)
         self.write_session = sessionmaker(self.pool, expire_on_commit=False)

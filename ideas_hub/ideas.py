@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 import sqlalchemy as sa
@@ -42,6 +42,7 @@ class Stage(StrEnum):
     MERGED = "merged"
 
 
+TEN_TIMES_THE_VOTES = timedelta(weeks=2).total_seconds()
 OPEN_TO_VOTES = frozenset({Stage.NEW, Stage.EXPLORING, Stage.TRIAL, Stage.PARKED})
 
 
@@ -189,8 +190,8 @@ def checked(texts: Mapping[str, str]) -> dict[str, str]:
 
 
 def hot_score(votes: int, posted_at: datetime) -> float:
-    """Newer ideas stand higher, and ten times the votes make up for half a day (after Reddit's published formula)."""
-    return round(math.log10(max(votes, 1)) + posted_at.timestamp() / 45_000, 7)
+    """Newer ideas stand higher, and ten times the votes make up for two weeks (the shape of Reddit's published formula)."""
+    return round(math.log10(max(votes, 1)) + posted_at.timestamp() / TEN_TIMES_THE_VOTES, 7)
 
 
 # Commands

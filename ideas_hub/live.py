@@ -14,6 +14,7 @@ from events.catalogue import (
     BOARD,
     IDEAS,
     ME,
+    TYPES,
     CommentEvent,
     Event,
     HubImported,
@@ -227,6 +228,17 @@ def timeline(
     told = stream.envelopes(entries, actor.view, head.epoch)
     following = (entries[-1].at, entries[-1].number(actor.view)) if more else None
     return [event for event in told if event is not None], following
+
+
+def story(stream: Stream, actor: Actor, ref: str, *, most: int = 100) -> list[Line]:
+    """The last that happened to an idea, its comments aside, as lines for people, newest first. Raises Missing."""
+    comments = [kind.type for kind in TYPES.values() if issubclass(kind, CommentEvent)]
+    with reading() as session:
+        find(session, actor, Idea, ref)
+        head = log.head(session)
+        entries = log.newest_of_subject(session, actor.view, f"ideas/{ref}", without=comments, limit=most)
+    told = stream.envelopes(entries, actor.view, head.epoch)
+    return lines(event for event in told if event is not None)
 
 
 def lines(events: Iterable[Data]) -> list[Line]:

@@ -3,9 +3,9 @@
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ideas_hub import votes
+from ideas_hub import answers, votes
 from ideas_hub.errors import Invalid, Missing, RuleBroken, _
-from ideas_hub.ideas import OPEN_TO_VOTES, Idea, Stage
+from ideas_hub.ideas import Idea, Stage
 from ideas_hub.people import Actor
 from ideas_hub.permissions import find, visible_to
 from ideas_hub.stages import check_move, enter
@@ -32,14 +32,14 @@ def lock_both(session: Session, actor: Actor, ref: str, into: str) -> tuple[Idea
 def merge(session: Session, actor: Actor, idea: Idea, into: Idea, reason: str) -> None:
     """Step: the idea enters the stage `merged`, and its votes go with it, each person's once. Announces `idea.merged`.
 
-    Raises RuleBroken (the target takes no votes) and Invalid (it has a narrower audience: its name would be told to those
-    who may not see it).
+    Raises RuleBroken (the target was merged itself) and Invalid (it is hidden or has a narrower audience: its name would be
+    told to those who may not see it).
     """
     check_move(idea, Stage.MERGED)
     if into.stage is Stage.MERGED:
         raise RuleBroken(_("That idea was merged into another itself. Choose that one."))
-    if into.effective_audience > idea.effective_audience:
+    if into.hidden or into.effective_audience > idea.effective_audience:
         raise Invalid.field("into", _("Choose an idea that is open to everybody who can see this one."))
-    if into.stage in OPEN_TO_VOTES:
-        votes.move_all(session, idea, into)
+    votes.move_all(session, idea, into)
+    answers.stop_clock(session, idea)
     enter(session, actor, idea, Stage.MERGED, reason, note=into.ref)

@@ -84,6 +84,8 @@ def find(session: Session, actor: Actor, model: type[G], ref: str, *, lock: bool
     """
     if lock and not actor.is_somebody:
         raise SignInNeeded
+    if not (ref.isascii() and ref.isprintable()):  # PostgreSQL refuses to look for some of those
+        raise Missing
     query = select(model).where(model.ref == ref, visible_to(actor, model))
     if lock:
         query = query.with_for_update(of=model).execution_options(populate_existing=True)

@@ -42,9 +42,14 @@ def fold(words: str) -> str:
     return "".join(letter for letter in decomposed if not unicodedata.combining(letter)).casefold()
 
 
+def words_in(text: str) -> list[str]:
+    """The words of a text, folded: what stands between signs. No database is left to divide "bus/tram" in its own way."""
+    return re.findall(r"[^\W_]+", fold(text))
+
+
 def words_of(question: str) -> list[str]:
-    """The words somebody looks for, folded, each once, at most `MOST_WORDS`."""
-    return list(dict.fromkeys(re.findall(r"\w+", fold(question))))[:MOST_WORDS]
+    """The words somebody looks for, each once, at most `MOST_WORDS`."""
+    return list(dict.fromkeys(words_in(question)))[:MOST_WORDS]
 
 
 # Commands are steps here: a row is put in the index with the change that made it.
@@ -53,7 +58,7 @@ def words_of(question: str) -> list[str]:
 def put(session: Session, id: int, audience: View, title: str, body: str) -> None:
     """Step: have that row found by these texts, by that audience and wider views, and by no other text."""
     drop(session, id)
-    values = {"id": id, "title": fold(title), "body": fold(body)}
+    values = {"id": id, "title": " ".join(words_in(title)), "body": " ".join(words_in(body))}
     if _is_sqlite(session):
         table = FTS_TABLES[audience]
         session.execute(text(f"INSERT INTO {table} (rowid, title, body) VALUES (:id, :title, :body)"), values)  # noqa: S608

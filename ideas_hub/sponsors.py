@@ -36,19 +36,20 @@ class SponsorTerm(Base):
 # Commands
 
 
-def take_on(actor: Actor, ref: str) -> None:
+def take_on(actor: Actor, ref: str, *, reason: str = "") -> None:
     """The actor becomes the sponsor of an unsponsored idea; of their own it is harmless. Announces `idea.sponsored`.
 
-    Raises Missing, NotAllowed, Clash (somebody else sponsors it) and RuleBroken (it was merged).
+    Raises Missing, NotAllowed, Clash (somebody else sponsors it), RuleBroken (it was merged) and Invalid (a reason too long).
     """
     with transaction() as session:
         idea = find(session, actor, Idea, ref, lock=True)
         require(actor, "sponsor", idea)
+        reason = checked_reason(reason) if reason.strip() else ""
         if idea.sponsor_id == actor.person_id:
             return
         if idea.sponsor is not None:
             raise Clash(_("%(name)s sponsors this idea already."), name=idea.sponsor.name)
-        _begin_term(session, actor, idea, session.get_one(Person, actor.person_id), "")
+        _begin_term(session, actor, idea, session.get_one(Person, actor.person_id), reason)
 
 
 def name_sponsor(actor: Actor, ref: str, *, person: str, reason: str) -> None:

@@ -12,11 +12,35 @@ from events.stream import Stream
 from ideas_hub import db
 from ideas_hub.clock import now
 from ideas_hub.live import Live
-from web import api, cli, config, errors, headers, health, session, text
+from web import (
+    answers,
+    api,
+    appearance,
+    audiences,
+    board,
+    cli,
+    comments,
+    config,
+    errors,
+    headers,
+    health,
+    home,
+    ideas,
+    limits,
+    me,
+    moves,
+    pages,
+    session,
+    sign_in,
+    sponsors,
+    text,
+    votes,
+)
 
 MOST_BYTES = 256 * 1024  # of one request
 
-PARTS = (text, errors, session, headers, health, api, cli)
+PAGES = (home, ideas, votes, comments, sponsors, moves, answers, audiences, board, me, appearance, sign_in)
+PARTS = (text, errors, limits, session, headers, pages, health, *PAGES, api, cli)
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,8 @@ def respond(status: int, sentence: Sentence, errors: Mapping[str, Any] | None = 
     if request.path.startswith("/api/") or request.accept_mimetypes.best == "application/json":
         response = problem(status, sentence, errors)
     else:
-        response = Response(render_template("errors/page.html", status=status, sentence=sentence), status, mimetype="text/html")
+        page = render_template("errors/page.html", status=status, sentence=sentence, errors=errors)
+        response = Response(page, status, mimetype="text/html")
     if status in RETRY_AFTER:
         response.headers["Retry-After"] = RETRY_AFTER[status]
     if status == 401:
@@ -103,19 +104,10 @@ def _http(error: HTTPException) -> Response:
     status = error.code or 500
     if status < 400:
         return error.get_response()  # type: ignore[return-value]
-    errors = getattr(error, "data", {}).get("messages")  # what flask-smorest found wrong, by place and field
-    answer = respond(status, Sentence(SAID.get(status, SAID[500])), _by_field(errors) if errors else None)
+    answer = respond(status, Sentence(SAID.get(status, SAID[500])))
     if status == 405 and getattr(error, "valid_methods", None):
         answer.headers["Allow"] = ", ".join(sorted(error.valid_methods))  # type: ignore[attr-defined]
     return answer
-
-
-def _by_field(messages: Any) -> dict[str, Any]:
-    """What was wrong, by field, whichever place (body, query) it was sent in."""
-    found: dict[str, Any] = {}
-    for place in messages.values() if isinstance(messages, dict) else ():
-        found |= place if isinstance(place, dict) else {"body": place}
-    return found
 
 
 def _database(error: OperationalError) -> Response:

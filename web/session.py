@@ -28,6 +28,13 @@ def actor() -> Actor:
     return identity().actor
 
 
+def somebody() -> Actor:
+    """Who asks. Raises SignInNeeded where nobody is signed in: for pages that are somebody's own."""
+    if not actor().is_somebody:
+        raise SignInNeeded
+    return actor()
+
+
 def identity() -> Identity:
     """Who asks, looked up once for a request."""
     if "identity" not in g:

@@ -1,0 +1,142 @@
+"""Votes: one a person, counted once, for ever after taken back as it was cast."""
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+
+import pytest
+
+from events.catalogue import VoteCast, VoteWithdrawn
+from ideas_hub.cards import whole_idea
+from ideas_hub.errors import Missing, NotAllowed, RuleBroken, SignInNeeded
+from ideas_hub.ideas import OPEN_TO_VOTES, Stage
+from ideas_hub.people import NOBODY
+from ideas_hub.votes import Tally, Vote, VoteDay, VoterKey, cast_vote, withdraw_vote
+from tests import make
+from tests.support.witness import entries, news, nothing_written, refused, rows
+
+rule = pytest.mark.sqlite_only
+
+
+@rule
+def test_a_vote_is_counted_by_who_cast_it(hub):
+    ann, bob, ref = make.resident(), make.staff(), make.idea()
+    assert cast_vote(ann, ref) == Tally(ref, votes=1, votes_residents=1, votes_staff=0, voted=True)
+    assert cast_vote(bob, ref) == Tally(ref, votes=2, votes_residents=1, votes_staff=1, voted=True)
+    assert withdraw_vote(ann, ref) == Tally(ref, votes=1, votes_residents=0, votes_staff=1, voted=False)
+    assert whole_idea(bob, ref).card.voted
+    assert not whole_idea(ann, ref).card.voted
+
+
+@rule
+def test_votes_stand_in_the_ledger_under_a_key_and_no_view_is_told(hub):
+    ann, ref = make.resident(), make.idea()
+    with news() as facts:
+        cast_vote(ann, ref)
+        withdraw_vote(ann, ref)
+        cast_vote(ann, ref)
+        cast_vote(ann, make.idea())
+    votes = [fact for fact in facts if isinstance(fact, VoteCast | VoteWithdrawn)]
+    assert [type(fact) for fact in votes] == [VoteCast, VoteWithdrawn, VoteCast, VoteCast]
+    (key,) = {fact.voter for fact in votes}
+    assert [(row.person_id, row.key) for row in rows(VoterKey)] == [(ann.person_id, key)]
+    assert ann.ref not in key
+    assert all(set(entry.numbers) == {None} for entry in entries() if entry.event in votes)
+
+
+def test_twice_is_harmless(hub):
+    ann, ref = make.resident(), make.idea()
+    tally = cast_vote(ann, ref)
+    with nothing_written():
+        assert cast_vote(ann, ref) == tally
+    tally = withdraw_vote(ann, ref)
+    with nothing_written():
+        assert withdraw_vote(ann, ref) == tally
+
+
+@rule
+def test_nobody_and_authors_do_not_vote(hub):
+    ann, bob = make.resident(), make.staff()
+    ref, inside = make.idea(ann, co_authors=[bob]), make.idea(audience="staff")
+    for act in (cast_vote, withdraw_vote):
+        with refused(SignInNeeded):
+            act(NOBODY, ref)
+        with refused(Missing):
+            act(ann, "nowhere")
+        with refused(Missing):
+            act(ann, inside)
+        for author in (ann, bob):
+            with refused(NotAllowed):
+                act(author, ref)
+
+
+@rule
+@pytest.mark.parametrize("stage", Stage)
+def test_votes_are_open_where_the_contract_says_so(hub, stage):
+    ann, ref = make.resident(), make.idea(stage=stage)
+    assert OPEN_TO_VOTES == {"new", "exploring", "trial", "parked"}
+    if stage in OPEN_TO_VOTES:
+        assert cast_vote(ann, ref).votes == 1
+        assert withdraw_vote(ann, ref).votes == 0
+        return
+    for act in (cast_vote, withdraw_vote):
+        with refused(RuleBroken):
+            act(ann, ref)
+
+
+@rule
+def test_a_vote_is_taken_back_as_it_was_cast_whatever_became_of_the_voter(hub):
+    bob, ref = make.staff(), make.idea()
+    cast_vote(bob, ref)
+    bob = make.changed(bob, kind="resident")
+    assert withdraw_vote(bob, ref) == Tally(ref, votes=0, votes_residents=0, votes_staff=0, voted=False)
+
+
+def test_each_day_keeps_how_its_votes_changed(hub, clock):
+    ann, ref = make.resident(), make.idea()
+    cast_vote(ann, ref)
+    make.cast(ref, residents=1, staff=1)
+    clock.goes_to(date(2026, 7, 2))
+    withdraw_vote(ann, ref)
+    make.cast(ref, staff=2)
+    days = [(row.day, row.residents, row.staff) for row in rows(VoteDay)]
+    assert days == [(date(2026, 7, 1), 2, 1), (date(2026, 7, 2), -1, 2)]
+
+
+@rule
+def test_more_votes_and_later_posting_make_an_idea_hotter(hub, clock):
+    ref = make.idea()
+    cold = make.row(ref).hot
+    make.cast(ref, residents=2)
+    assert make.row(ref).hot > cold
+    clock.goes_on(hours=14 * 24)
+    assert make.row(make.idea()).hot > make.row(ref).hot
+
+
+def test_two_hundred_votes_of_one_person_at_once_are_one_vote(hub):
+    ann, ref = make.resident(), make.idea()
+    with news() as facts, ThreadPoolExecutor(20) as crowd:
+        tallies = list(crowd.map(lambda _: cast_vote(ann, ref), range(200)))
+    assert set(tallies) == {Tally(ref, votes=1, votes_residents=1, votes_staff=0, voted=True)}
+    assert [fact.type for fact in facts] == ["vote.cast"]
+    assert len(rows(Vote)) == len(rows(VoterKey)) == 1
+    assert [(row.residents, row.staff) for row in rows(VoteDay)] == [(1, 0)]
+
+
+def test_many_people_voting_and_thinking_again_at_once_leave_the_right_tally(hub):
+    people = [make.person(kind=kind) for kind in ("resident", "staff") for _ in range(6)]
+    refs = [make.idea(), make.idea()]
+
+    def think(who):
+        for ref in refs if who.kind == "staff" else reversed(refs):
+            cast_vote(who, ref)
+            if who.kind == "staff":
+                withdraw_vote(who, ref)
+
+    with ThreadPoolExecutor(12) as crowd:
+        list(crowd.map(think, people))
+    assert len(rows(VoterKey)) == len(people)
+    for ref in refs:
+        idea = make.row(ref)
+        stood = Counter(row.kind for row in rows(Vote, Vote.idea_id == idea.id))
+        assert (idea.votes, idea.votes_residents, idea.votes_staff) == (6, stood["resident"], stood["staff"]) == (6, 6, 0)

@@ -1,0 +1,210 @@
+"""What one person does, the others see."""
+
+from collections.abc import Callable
+
+from events.catalogue import View
+from ideas_hub.audiences import change_idea
+from ideas_hub.comments import post_comment
+from ideas_hub.votes import cast_vote
+from tests import make
+from tests.journeys.conftest import COMMENT, Town, Watch
+from tests.support.browser import Visitors
+from tests.support.hub import Server
+
+WATCH_THE_NUMBER = """idea => {
+  const number = document.querySelector(`[data-topic="idea:${idea}"] [data-fact=votes]`);
+  window.seen = new Promise((resolve) => new MutationObserver(() => resolve([Date.now(), number.textContent]))
+    .observe(number, { childList: true, characterData: true, subtree: true }));
+}"""
+
+
+def test_a_vote_without_javascript_moves_the_number_of_another_person_within_a_quarter_of_a_second(
+    town: Town, server: Callable[..., Server], visitor: Visitors, watch: Watch
+):
+    hub = server()
+    watcher = watch(hub, f"/ideas/{town.benches}", town.other)
+    watcher.page.evaluate(WATCH_THE_NUMBER, town.benches)
+    voter = visitor(hub.url, town.neighbour.ref, java_script_enabled=False)
+    voter.goto(f"/ideas/{town.benches}")
+
+    with voter.expect_response(lambda response: response.request.method == "POST") as answer:
+        voter.click("form[action$='/vote'] button")
+
+    timing = answer.value.request.timing
+    answered = timing["startTime"] + timing["responseStart"]
+    seen, number = watcher.page.evaluate("window.seen")
+    assert number == "4"
+    assert seen - answered < 250, f"seen {seen - answered:.0f} ms after the answer"
+    voter.wait_for_load_state()
+    assert voter.inner_text(f"[data-topic='idea:{town.benches}'] [data-fact=votes]") == "4"
+
+
+def test_a_comment_appears_on_the_page_of_another_person(town: Town, server: Callable[..., Server], watch: Watch):
+    hub = server()
+    reader = watch(hub, f"/ideas/{town.benches}", town.other)
+    writer = watch(hub, f"/ideas/{town.benches}", town.neighbour)
+
+    writer.page.fill(f"{COMMENT} textarea[name=body]", "My mother would walk there again.")
+    writer.page.click(f"{COMMENT} button")
+
+    reader.until_shows("My mother would walk there again.")
+    writer.until_shows("My mother would walk there again.")
+    assert not reader.was_reloaded
+    assert reader.keys() == writer.keys()
+    reader.until("() => [...document.querySelectorAll('[data-fact=comments]')].every(fact => fact.textContent == 1)")
+
+
+def test_a_comment_waits_behind_a_button_for_who_reads_the_comments_and_moves_nothing(
+    town: Town, server: Callable[..., Server], watch: Watch
+):
+    for number in range(20):
+        make.comment(town.benches, body=f"Said before, {number}.\n\nAnd more of it.")
+    hub = server()
+    reader = watch(hub, f"/ideas/{town.benches}", town.other)
+    reader.page.evaluate("document.querySelector('[data-calm] [data-key]:nth-of-type(8)').scrollIntoView({block: 'start'})")
+    place = "() => document.querySelector('[data-calm] [data-key]:nth-of-type(9)').getBoundingClientRect().top"
+    before = reader.page.evaluate(place)
+
+    post_comment(town.neighbour, town.benches, body="Something new.")
+
+    reader.until("() => { const bar = document.querySelector('[data-calm] [data-new-on]'); return bar && !bar.hidden }")
+    assert "Something new." not in reader.page.inner_text("main")
+    shift = reader.page.evaluate(place) - before
+    assert abs(shift) < 2, f"what is read moved by {shift} px"
+    reader.page.click("[data-calm] [data-new-on] button")
+    reader.until_shows("Something new.")
+    assert not reader.was_reloaded
+
+
+def test_a_card_moves_on_the_board_of_a_leader_and_says_since_when(town: Town, server: Callable[..., Server], watch: Watch):
+    hub = server()
+    board = watch(hub, "/board", town.leader)
+    card = "document.querySelector(`[data-topic='idea:${idea}'][data-key]`)"
+    column = f"idea => {card}.closest('.column').querySelector('h2').innerText"
+    counts = "stage => document.querySelector(`[data-fact=count][data-stage=${stage}]`).textContent"
+    assert (board.page.evaluate(column, town.buses), board.page.evaluate(counts, "trial")) == ("Exploring", "0")
+
+    make.moved(town.buses, "trial", by=town.leader)
+
+    board.until(f"idea => ({column})(idea) === 'Trial'", town.buses)
+    board.until(f"() => ({counts})('trial') === '1' && ({counts})('exploring') === '0'")
+    board.until("idea => document.querySelector(`[data-topic='idea:${idea}'].is-fresh`)", town.buses)
+    assert not board.was_reloaded
+    assert len(board.keys()) == len(set(board.keys()))
+
+
+def test_an_open_move_form_stays_with_its_words_when_the_board_changes(town: Town, server: Callable[..., Server], watch: Watch):
+    hub = server()
+    board = watch(hub, "/board", town.leader)
+    card = f"[data-topic='idea:{town.buses}'][data-key]"
+    board.page.click(f"{card} summary")
+    board.page.fill(f"{card} textarea[name=reason]", "Three teams agree.")
+
+    make.moved(town.benches, "parked")
+    make.idea(title="A new one")
+    cast_vote(town.other, town.buses)
+
+    board.until_votes(town.buses, 3)
+    board.until("() => document.querySelector('[data-fact=count][data-stage=parked]').textContent === '1'")
+    board.until_shows("A new one")
+    assert board.page.input_value(f"{card} textarea[name=reason]") == "Three teams agree."
+    assert board.page.evaluate("document.activeElement.name") == "reason"
+    make.moved(town.buses, "adopted", by=town.leader)
+    board.until(f"() => document.querySelector(\"{card}\").closest('.column').querySelector('h2').innerText === 'Adopted'")
+    assert board.page.input_value(f"{card} textarea[name=reason]") == "Three teams agree."
+    assert board.page.evaluate("document.activeElement.name") == "reason"
+
+
+def test_dragging_a_card_opens_its_form_with_the_stage_chosen_and_what_it_sends_moves_it(
+    town: Town, server: Callable[..., Server], watch: Watch
+):
+    hub = server()
+    board = watch(hub, "/board", town.leader)
+    card = f"[data-topic='idea:{town.buses}'][data-key]"
+
+    board.page.drag_and_drop(card, ".column[data-stage=adopted] h2")
+    assert board.page.evaluate(f'document.querySelector("{card} input[name=to]:checked").value') == "adopted"
+    assert board.page.evaluate("document.activeElement.name") == "reason"
+    board.page.keyboard.type("It works.")
+    board.page.click(f"{card} form button:visible")
+
+    board.until(f'() => document.querySelector(".column[data-stage=adopted] {card}")')
+    board.until(f'() => !document.querySelector("{card} details[open]")')
+    assert not board.was_reloaded
+
+
+def test_a_paused_board_counts_what_changes_and_shows_it_when_it_goes_on(town: Town, server: Callable[..., Server], watch: Watch):
+    hub = server()
+    board = watch(hub, "/board", town.leader)
+    board.page.click("[data-live-pause]")
+
+    cast_vote(town.other, town.buses)
+    make.moved(town.benches, "parked")
+
+    board.until("() => /: [34] /.test(document.querySelector('[data-live-pause]').innerText)")
+    assert board.page.inner_text(f"[data-topic='idea:{town.buses}'] [data-fact=votes]") == "2"
+    assert "Benches on the hospital hill" in board.page.inner_text(".column[data-stage=new]")
+    board.page.click("[data-live-pause]")
+    board.until_votes(town.buses, 3)
+    board.until("() => !document.querySelector('.column[data-stage=new]').innerText.includes('Benches')")
+    assert board.page.inner_text("[data-live-pause]").strip() == "Pause"
+
+
+def test_new_ideas_wait_behind_a_button_and_the_list_stands_still(town: Town, server: Callable[..., Server], watch: Watch):
+    hub = server()
+    reader = watch(hub, "/ideas")
+    before = reader.keys()
+
+    first, second = make.idea(title="First of two"), make.idea(title="Second of two")
+
+    reader.until("() => document.querySelector('[data-new-on]:not([hidden]) button')?.innerText.startsWith('2 ')")
+    assert reader.keys() == before
+    reader.until("() => document.querySelector('[data-fact=count][data-stage=new]').textContent === '3'")
+    reader.page.click("[data-new-on] button")
+    reader.until_shows("Second of two")
+    assert not reader.was_reloaded
+    assert reader.keys() == [f"idea:{second}", f"idea:{first}", *before]
+    make.cast(first, residents=1)
+    reader.until_votes(first, 1)
+
+
+def test_a_restricted_idea_leaves_the_open_pages_of_residents_within_two_seconds(
+    town: Town, server: Callable[..., Server], watch: Watch, visitor: Visitors
+):
+    visitor.forgive("404")
+    hub = server()
+    title = "School minibuses at weekends"
+    pages = [watch(hub, path, town.neighbour) for path in (f"/ideas/{town.buses}", "/ideas", "/board")]
+    staff = watch(hub, "/ideas", town.sponsor)
+
+    change_idea(town.leader, town.buses, audience=View.STAFF)
+
+    for page in pages:
+        page.until_without(title, within=2)
+    assert not pages[1].was_reloaded
+    assert not pages[2].was_reloaded
+    staff.until_shows(title)
+    for page in pages[1:]:
+        assert title not in page.page.content()
+
+
+def test_a_double_click_is_one_vote(town: Town, server: Callable[..., Server], watch: Watch):
+    hub = server()
+    for path in (f"/ideas/{town.benches}", "/ideas"):
+        voter = watch(hub, path, make.resident())
+        votes = int(voter.page.inner_text(f"[data-topic='idea:{town.benches}'] [data-fact=votes]"))
+        sent = []
+        voter.page.on("request", lambda request, sent=sent: sent.append(request.url) if request.method == "POST" else None)
+        voter.page.dblclick(f"form[action='/ideas/{town.benches}/vote'] button")
+        voter.until(f"() => document.querySelector(\"form[action='/ideas/{town.benches}/vote/withdraw']\")")
+        voter.until_votes(town.benches, votes + 1)
+        assert len(sent) == 1
+        assert not voter.was_reloaded
+
+
+def test_a_vote_keeps_the_focus_on_its_button(town: Town, server: Callable[..., Server], watch: Watch):
+    hub = server()
+    voter = watch(hub, "/ideas", town.neighbour)
+    voter.page.focus(f"form[action='/ideas/{town.benches}/vote'] button")
+    voter.page.keyboard.press("Enter")
+    voter.until(f"() => document.activeElement.closest(\"form[action='/ideas/{town.benches}/vote/withdraw']\")")

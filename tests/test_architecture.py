@@ -1,0 +1,123 @@
+"""The house as `ideas_hub/__init__.py`, `events/__init__.py` and the rules of the house say it stands."""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+
+from events import catalogue
+from events.catalogue import LEDGER, TYPES, Event, IdeaEvent
+from ideas_hub import schema
+from ideas_hub.live import SENTENCES
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ["events", "ideas_hub", "web", "wsgi"]  # each may import those before it
+READING_ORDER = """errors clock db people permissions settings sessions search texts ideas stages answers sponsors votes comments
+    trials lessons merges moves audiences cards board live chores schema""".split()
+FRAMEWORKS = {"flask", "flask_socketio", "flask_wtf", "flask_smorest", "socketio", "engineio", "marshmallow", "eventlet"}
+FILES = sorted(path.relative_to(ROOT) for name in PACKAGES for path in ROOT.glob(f"{name}*/**/*.py")) + [Path("wsgi.py")]
+
+
+def tree(file: Path) -> ast.Module:
+    return ast.parse((ROOT / file).read_text(), str(file))
+
+
+def imports(node: ast.AST) -> Iterator[str]:
+    """The full names of what is imported anywhere below: `from events import log` is `events.log`."""
+    for part in ast.walk(node):
+        if isinstance(part, ast.Import):
+            yield from (alias.name for alias in part.names)
+        elif isinstance(part, ast.ImportFrom):
+            assert part.level == 0, f"line {part.lineno}: a relative import"
+            yield from (f"{part.module}.{alias.name}" for alias in part.names)
+
+
+def package(name: str) -> str:
+    return name.split(".")[0]
+
+
+def users_of(library: str) -> set[str]:
+    return {file.as_posix() for file in FILES if library in map(package, imports(tree(file)))}
+
+
+@pytest.mark.parametrize("file", FILES, ids=str)
+def test_imports_run_from_wsgi_to_web_to_ideas_hub_to_events_and_never_back(file: Path) -> None:
+    here = PACKAGES.index(package(file.with_suffix("").as_posix().replace("/", ".")))
+    assert not {name for name in imports(tree(file)) if package(name) in PACKAGES[here + 1 :]}
+
+
+def test_in_ideas_hub_a_file_imports_only_what_stands_above_it() -> None:
+    assert sorted(READING_ORDER) == sorted(path.stem for path in (ROOT / "ideas_hub").glob("[!_]*.py"))
+    for place, name in enumerate(READING_ORDER):
+        ours = {found.split(".")[1] for found in imports(tree(Path(f"ideas_hub/{name}.py"))) if package(found) == "ideas_hub"}
+        assert ours <= set(READING_ORDER[:place]), f"{name}.py"
+
+
+def test_nothing_is_imported_inside_a_function() -> None:
+    for file in FILES:
+        for node in ast.walk(tree(file)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+                assert not list(imports(node)), f"{file}:{node.lineno}"
+
+
+def test_each_library_is_known_where_it_belongs_and_nowhere_else() -> None:
+    assert users_of("flask_socketio") == {"events/gateway.py"}
+    assert users_of("eventlet") <= {"wsgi.py", "events/sender.py"}
+    for library in FRAMEWORKS:
+        assert not {file for file in users_of(library) if file.startswith("ideas_hub/")}, library
+
+
+def test_only_the_gateway_emits_and_only_the_hub_opens_transactions() -> None:
+    for file in FILES:
+        called = {ast.unparse(node.func).split(".")[-1] for node in ast.walk(tree(file)) if isinstance(node, ast.Call)}
+        assert "emit" not in called or file == Path("events/gateway.py"), file
+        assert "transaction" not in called or file.parent == Path("ideas_hub"), file
+
+
+# Events
+
+
+@pytest.mark.parametrize("kind", TYPES.values(), ids=lambda kind: kind.type)
+def test_an_event_is_documented_told_somewhere_and_has_its_sentence(kind: type[Event]) -> None:
+    assert kind.__module__ == catalogue.__name__
+    assert kind.__doc__ and kind.__doc__ != f"{kind.__name__}()" and not kind.__doc__.startswith(f"{kind.__name__}(")
+    assert kind.__doc__ not in {base.__doc__ for base in kind.__mro__[1:]}
+    if kind in LEDGER:
+        assert not kind.feeds, "a ledger fact is told nowhere"
+    else:
+        assert issubclass(kind, IdeaEvent) or kind.feeds, "nobody could watch it"
+    assert (kind.type in SENTENCES) is (kind not in LEDGER)
+
+
+def test_no_sentence_is_left_of_an_event_that_is_gone() -> None:
+    assert set(SENTENCES) <= set(TYPES)
+
+
+def test_references_are_all_that_an_event_can_carry() -> None:
+    """Short words and numbers: what is stored of a fact has no place for a text."""
+    for kind in TYPES.values():
+        carried = {field.name for field in fields(kind)} - {"audience"}
+        assert carried <= {
+            *("idea", "comment", "into", "answer", "person", "sponsor", "voter", "by"),  # references
+            *("hiding", "change", "term", "ideas", "comments"),  # rows and counts
+            *("was", "to", "due"),  # stages, views, days
+        }, kind.type
+
+
+# The schema
+
+
+def test_the_migrations_make_the_schema_that_the_models_describe(hub) -> None:
+    with hub.engine.connect() as connection:
+
+        def ours(row: object, name: str | None, kind: str, reflected: bool, other: object) -> bool:
+            virtual = connection.dialect.name == "sqlite" and kind == "table" and name == "search_entry"
+            return not virtual  # SQLite has virtual tables in its place
+
+        options = {"include_name": schema.is_ours, "include_object": ours, "compare_type": True}
+        context = MigrationContext.configure(connection, opts=options)
+        assert compare_metadata(context, schema.metadata) == []

@@ -1,0 +1,58 @@
+"""Every request of the contract's table, for tests that ask all of them the same."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Route:
+    method: str
+    path: str  # behind /api/v1, with {idea} and {comment}
+    body: dict[str, Any] | None = None
+    query: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+    def address(self, *, idea: str = "zzzzzzzz", comment: str = "zzzzzzzz", **more: str) -> str:
+        asked = "&".join(f"{name}={value}" for name, value in (self.query | more).items())
+        return self.path.format(idea=idea, comment=comment) + (f"?{asked}" if asked else "")
+
+    @property
+    def rule(self) -> str:
+        return "/api/v1" + self.path.replace("{", "<").replace("}", ">")
+
+
+TEXTS = {"title": "Warm rooms", "problem": "It is cold.", "proposal": "Open them."}
+
+ROUTES = [
+    Route("GET", "/ideas"),
+    Route("POST", "/ideas", TEXTS),
+    Route("GET", "/ideas/{idea}"),
+    Route("PATCH", "/ideas/{idea}", {"title": "Other"}),
+    Route("DELETE", "/ideas/{idea}"),
+    Route("PUT", "/ideas/{idea}/hidden", {"reason": "Not for here."}),
+    Route("DELETE", "/ideas/{idea}/hidden"),
+    Route("PUT", "/ideas/{idea}/comments/{comment}/hidden", {"reason": "Not for here."}),
+    Route("DELETE", "/ideas/{idea}/comments/{comment}/hidden"),
+    Route("GET", "/ideas/similar", query={"text": "warm"}),
+    Route("PUT", "/ideas/{idea}/vote"),
+    Route("DELETE", "/ideas/{idea}/vote"),
+    Route("GET", "/ideas/{idea}/comments"),
+    Route("POST", "/ideas/{idea}/comments", {"body": "Good."}),
+    Route("DELETE", "/ideas/{idea}/comments/{comment}"),
+    Route("PUT", "/ideas/{idea}/sponsor", {}),
+    Route("DELETE", "/ideas/{idea}/sponsor", {"reason": "Gone."}),
+    Route("POST", "/ideas/{idea}/moves", {"to": "declined", "reason": "No money."}),
+    Route("GET", "/ideas/{idea}/answers"),
+    Route("POST", "/ideas/{idea}/answers", {"text": "Yes."}),
+    Route("GET", "/ideas/{idea}/timeline"),
+    Route("GET", "/board"),
+    Route("GET", "/events"),
+    Route("GET", "/me"),
+    Route("GET", "/openapi.json"),
+]
+READS = [route for route in ROUTES if route.method == "GET"]
+ACTS = [route for route in ROUTES if route.method != "GET"]
+OF_AN_IDEA = [route for route in ROUTES if "{idea}" in route.path]
+LISTS = [route for route in READS if route.path == "/ideas" or route.path.endswith(("/comments", "/answers", "/timeline"))]

@@ -1,0 +1,302 @@
+"""Ideas: their list, one of them, and those that look alike."""
+
+import re
+from typing import Any
+
+import marshmallow as ma
+from flask import Response, request
+
+from ideas_hub.audiences import change_idea
+from ideas_hub.cards import AnswerCard, IdeaCard, Sort, Wanted, list_ideas, similar_ideas, whole_idea
+from ideas_hub.errors import Invalid, _
+from ideas_hub.ideas import SIZES, Stage, post_idea, withdraw_idea
+from ideas_hub.lessons import LessonCard
+from ideas_hub.live import person_json
+from ideas_hub.settings import themes
+from web.api.asking import VIEW_WORDS, Blueprint, Body, NoBody, NoQuery, NotYet, Piece, Query, Text, Word, words_of
+from web.api.people import Person
+from web.api.replying import address, listing, nothing, reply, time_json
+from web.paging import decode_cursor, encode_cursor
+from web.session import actor
+from web.text import render
+
+LONGEST_QUESTION, LONGEST_LIKENESS = 200, 1000
+READ = re.compile(r'"r([0-9]{1,9})-[0-9a-f]+"')  # a mark of `GET /ideas/{id}`
+
+blueprint = Blueprint("ideas")
+
+# What is answered
+
+
+class AnswerInBrief(ma.Schema):
+    id = ma.fields.String(required=True)
+    idea = ma.fields.String(required=True)
+    by = ma.fields.Nested(Person, required=True)
+    at = ma.fields.AwareDateTime(required=True)
+
+
+class Answer(AnswerInBrief):
+    text = ma.fields.String(required=True)
+    html = ma.fields.String(required=True)
+
+
+class IdeaInBrief(ma.Schema):
+    id = ma.fields.String(required=True)
+    url = ma.fields.Url(required=True, require_tld=False)
+    title = ma.fields.String(required=True)
+    short_title = ma.fields.String(required=True)
+    audience = ma.fields.String(required=True, validate=ma.validate.OneOf([*VIEW_WORDS]))
+    stage = ma.fields.String(required=True, validate=ma.validate.OneOf(words_of(Stage)))
+    stage_since = ma.fields.AwareDateTime(required=True)
+    authors = ma.fields.List(ma.fields.Nested(Person), required=True)
+    sponsor = ma.fields.Nested(Person, required=True, allow_none=True)
+    answer_due = ma.fields.Date(required=True, allow_none=True)
+    challenge = ma.fields.String(required=True, allow_none=True)
+    future = ma.fields.String(required=True, allow_none=True)
+    place = ma.fields.String(required=True)
+    themes = ma.fields.List(ma.fields.String(), required=True)
+    lang = ma.fields.String(required=True)
+    votes = ma.fields.Integer(required=True)
+    votes_residents = ma.fields.Integer(required=True)
+    votes_staff = ma.fields.Integer(required=True)
+    carried_over = ma.fields.Integer(required=True)
+    voted = ma.fields.Boolean(required=True)
+    comments = ma.fields.Integer(required=True)
+    posted_at = ma.fields.AwareDateTime(required=True)
+    revised_at = ma.fields.AwareDateTime(required=True, allow_none=True)
+
+
+class Card(IdeaInBrief):
+    """An idea without its long texts."""
+
+    answer = ma.fields.Nested(AnswerInBrief, required=True, allow_none=True)
+    age_days = ma.fields.Integer(required=True, metadata={"description": "For how many days it has been in its stage"})
+
+
+class Idea(IdeaInBrief):
+    answer = ma.fields.Nested(Answer, required=True, allow_none=True)
+    problem = ma.fields.String(required=True)
+    proposal = ma.fields.String(required=True)
+    gain = ma.fields.String(required=True)
+    cost_of_inaction = ma.fields.String(required=True)
+
+
+class Ideas(ma.Schema):
+    items = ma.fields.List(ma.fields.Nested(Card), required=True)
+    next = ma.fields.String(required=True, allow_none=True)
+
+
+class Lesson(ma.Schema):
+    id = ma.fields.String(required=True)
+    text = ma.fields.String(required=True)
+    by = ma.fields.Nested(Person, required=True)
+    at = ma.fields.AwareDateTime(required=True)
+
+
+class SimilarCard(Card):
+    lesson = ma.fields.Nested(Lesson, required=True, allow_none=True)
+
+
+class Similar(ma.Schema):
+    items = ma.fields.List(ma.fields.Nested(SimilarCard), required=True)
+
+
+# What is asked
+
+
+class IdeasQuery(Piece):
+    sort = Word(words_of(Sort), blank=True)
+    stage = ma.fields.List(Word(words_of(Stage)), load_default=())
+    theme = ma.fields.List(Text(), load_default=())
+    challenge = NotYet()
+    audience = Word(VIEW_WORDS, blank=True)
+    q = Text(most=LONGEST_QUESTION, load_default="")
+
+
+class SimilarQuery(Query):
+    text = Text(most=LONGEST_LIKENESS, required=True)
+
+
+class NewIdea(Body):
+    title = Text(required=True)
+    problem = Text(required=True)
+    proposal = Text(required=True)
+    gain = Text()
+    cost_of_inaction = Text()
+    place = Text()
+    audience = Word(VIEW_WORDS)
+    themes = ma.fields.List(Text())
+    challenge = NotYet()
+    future = NotYet()
+
+
+class IdeaChange(Body):
+    title = Text()
+    short_title = Text()
+    problem = Text()
+    proposal = Text()
+    gain = Text()
+    cost_of_inaction = Text()
+    place = Text()
+    audience = Word(VIEW_WORDS)
+    themes = ma.fields.List(Text())
+
+
+# Routes
+
+
+@blueprint.get("/ideas")
+@blueprint.gives(200, Ideas)
+@blueprint.arguments(IdeasQuery, location="query")
+def ideas(query: dict[str, Any]) -> Response:
+    """Ideas as cards: every stage but `merged` unless told. With `q` and no `sort`, what fits best stands first."""
+    wanted = Wanted(
+        sort=query.get("sort"),
+        stages=frozenset(query["stage"]),
+        themes=_known(query["theme"]),
+        audience=query.get("audience"),
+        question=query["q"].strip(),
+    )
+    scope = _scope(wanted)
+    after = decode_cursor(scope, query["cursor"]) if "cursor" in query else None
+    page = list_ideas(actor(), wanted, after=after, limit=query["limit"])
+    return listing([card_json(card) for card in page.items], page.next and encode_cursor(scope, *page.next))
+
+
+@blueprint.post("/ideas")
+@blueprint.gives(201, Idea)
+@blueprint.arguments(NewIdea)
+def post(body: dict[str, Any]) -> Response:
+    """Post an idea, for everybody unless told."""
+    given = {name: value for name, value in body.items() if value is not None}
+    ref = post_idea(actor(), **given)
+    response = idea_reply(ref, 201)
+    response.headers["Location"] = address(f"/api/v1/ideas/{ref}")
+    return response
+
+
+@blueprint.get("/ideas/<idea>")
+@blueprint.gives(200, Idea)
+@blueprint.arguments(NoQuery, location="query")
+def idea(query: dict[str, Any], idea: str) -> Response:
+    """An idea with its texts. Its `ETag` may be sent as `If-Match` with a change: it fits as long as the texts are the same."""
+    return idea_reply(idea)
+
+
+@blueprint.patch("/ideas/<idea>")
+@blueprint.gives(200, Idea)
+@blueprint.arguments(IdeaChange)
+def change(body: dict[str, Any], idea: str) -> Response:
+    """Change what is given and nothing else."""
+    change_idea(
+        actor(),
+        idea,
+        texts={name: body[name] for name in SIZES if name in body and name != "short_title"},
+        themes=body.get("themes"),
+        short_title=body.get("short_title"),
+        audience=body.get("audience"),
+        revision=_revision_read(),
+    )
+    return idea_reply(idea)
+
+
+@blueprint.delete("/ideas/<idea>")
+@blueprint.gives(204)
+@blueprint.arguments(NoBody, required=False)
+def withdraw(body: dict[str, Any], idea: str) -> Response:
+    """Take back an idea of one's own that is new and has no vote and no comment."""
+    withdraw_idea(actor(), idea)
+    return nothing()
+
+
+@blueprint.get("/ideas/similar")
+@blueprint.gives(200, Similar)
+@blueprint.arguments(SimilarQuery, location="query")
+def similar(query: dict[str, Any]) -> Response:
+    """Up to five ideas that look like a text, the best first, each with what was learned from it."""
+    found = similar_ideas(actor(), query["text"])
+    return reply({"items": [card_json(card) | {"lesson": lesson and _lesson_json(lesson)} for card, lesson in found]})
+
+
+# From values to JSON and back
+
+
+def idea_reply(ref: str, status: int = 200) -> Response:
+    """An idea as it is now."""
+    whole = whole_idea(actor(), ref)
+    data = _common_json(whole.card) | {
+        "answer": whole.card.answer and answer_json(whole.card.answer),
+        "problem": whole.problem,
+        "proposal": whole.proposal,
+        "gain": whole.gain,
+        "cost_of_inaction": whole.cost_of_inaction,
+    }
+    return reply(data, status, revision=whole.card.revision)
+
+
+def card_json(card: IdeaCard) -> dict[str, Any]:
+    return _common_json(card) | {"answer": card.answer and _answer_in_brief(card.answer), "age_days": card.age_days}
+
+
+def _common_json(card: IdeaCard) -> dict[str, Any]:
+    return {
+        "id": card.ref,
+        "url": address(f"/ideas/{card.ref}"),
+        "title": card.title,
+        "short_title": card.short_title,
+        "audience": card.audience.word,
+        "stage": card.stage.value,
+        "stage_since": time_json(card.stage_since),
+        "authors": [person_json(author) for author in card.authors],
+        "sponsor": person_json(card.sponsor),
+        "answer_due": card.answer_due and card.answer_due.isoformat(),
+        "challenge": None,
+        "future": None,
+        "place": card.place,
+        "themes": [theme.slug for theme in card.themes],
+        "lang": card.lang,
+        "votes": card.votes,
+        "votes_residents": card.votes_residents,
+        "votes_staff": card.votes_staff,
+        "carried_over": card.carried_over,
+        "voted": card.voted,
+        "comments": card.comments,
+        "posted_at": time_json(card.posted_at),
+        "revised_at": card.revised_at and time_json(card.revised_at),
+    }
+
+
+def answer_json(answer: AnswerCard) -> dict[str, Any]:
+    return _answer_in_brief(answer) | {"text": answer.text, "html": render(answer.text)}
+
+
+def _answer_in_brief(answer: AnswerCard) -> dict[str, Any]:
+    return {"id": answer.ref, "idea": answer.idea, "by": person_json(answer.by), "at": time_json(answer.at)}
+
+
+def _lesson_json(lesson: LessonCard) -> dict[str, Any]:
+    return {"id": lesson.ref, "text": lesson.text, "by": person_json(lesson.by), "at": time_json(lesson.at)}
+
+
+def _known(slugs: list[str]) -> frozenset[str]:
+    """Those themes. Raises Invalid where the hub has one of them not."""
+    if slugs and not set(slugs) <= {theme.slug for theme in themes()}:
+        raise Invalid.field("theme", _("Choose themes from the list."))
+    return frozenset(slugs)
+
+
+def _scope(wanted: Wanted) -> str:
+    """The name of a list: a cursor of one fits no other."""
+    order = wanted.sort or ("fit" if wanted.question else Sort.NEW)
+    kept = [sorted(wanted.stages), sorted(wanted.themes), wanted.audience]
+    return f"ideas {order} {kept} {wanted.question}"
+
+
+def _revision_read() -> int | None:
+    """The revision that `If-Match` names; None where everything fits, and 0, which is none, where nothing does."""
+    header = request.headers.get("If-Match")
+    if header is None or header.strip() == "*":
+        return None
+    marks = (READ.fullmatch(mark.strip()) for mark in header.split(","))
+    # Revisions only rise: of those that somebody has read, none but the newest can be the one that stands.
+    return max((int(mark[1]) for mark in marks if mark), default=0)

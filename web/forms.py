@@ -1,0 +1,135 @@
+"""What a form sent, and how it is answered: 303 where it was done, the same form again where something in it is wrong."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from flask import jsonify, redirect, request
+from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import MultiDict
+
+from events.catalogue import View
+from ideas_hub.errors import Invalid, Sentence, _
+
+W = TypeVar("W", bound=StrEnum)
+
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # all but tab and line break
+CONTROL_FOUND = _("There is an invisible control character in this text. Delete it, or type the text again.")
+DAYS = ("%Y-%m-%d", "%d/%m/%Y", "%d %B %Y", "%d %b %Y")  # a date field sends the first; the others are typed
+FROM_LIST = _("Choose one from the list.")
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A form as it is shown: what stands in it, and what is wrong with it. `id` tells it from others on its page."""
+
+    id: str = ""
+    values: MultiDict[str, Any] = field(default_factory=MultiDict)
+    errors: Mapping[str, Sentence] = field(default_factory=dict)
+
+    def field_id(self, name: str) -> str:
+        return f"{self.id}-{name}" if self.id else name
+
+    def value(self, name: str) -> str:
+        return str(self.values.get(name, "")).replace("\r\n", "\n")
+
+    def chosen(self, name: str) -> list[str]:
+        return self.values.getlist(name)
+
+    @property
+    def is_refused(self) -> bool:
+        return bool(self.errors)
+
+    def refused(self, refusal: Invalid) -> "Form":
+        """The same form, with what is wrong in it."""
+        return Form(self.id, self.values, refusal.errors)
+
+    # What was sent, as commands take it. Each raises Invalid.
+
+    def text(self, name: str) -> str:
+        """What was typed, with line breaks as everybody counts them."""
+        typed = self.value(name)
+        if CONTROL.search(typed):
+            raise Invalid.field(name, CONTROL_FOUND)
+        return typed
+
+    def texts(self, *names: str) -> dict[str, str]:
+        """Those that were sent, all that is wrong with them told at once."""
+        found: dict[str, str] = {}
+        errors: dict[str, Sentence] = {}
+        for name in names:
+            try:
+                found[name] = self.text(name)
+            except Invalid as refusal:
+                errors |= refusal.errors
+        if errors:
+            raise Invalid(errors)
+        return found
+
+    def day(self, name: str) -> date | None:
+        typed = self.text(name).strip()
+        for pattern in DAYS if typed else ():
+            try:
+                return datetime.strptime(typed, pattern).date()
+            except ValueError:
+                continue
+        if typed:
+            raise Invalid.field(name, _("Write a day like 26 February 2027."))
+        return None
+
+    def word(self, name: str, words: type[W]) -> W | None:
+        """One of a list, None where nothing was chosen."""
+        chosen = self.value(name)
+        if chosen and chosen not in set(words):
+            raise Invalid.field(name, FROM_LIST)
+        return words(chosen) if chosen else None
+
+    def audience(self, name: str = "audience") -> View | None:
+        chosen = self.value(name)
+        if chosen and chosen not in {view.word for view in View}:
+            raise Invalid.field(name, FROM_LIST)
+        return View.named(chosen) if chosen else None
+
+
+def sent(id: str) -> Form:
+    """The form of this request."""
+    return Form(id, request.form)
+
+
+def filled(id: str, values: Mapping[str, str], **lists: Sequence[str]) -> Form:
+    """A form that is shown with something in it already."""
+    entries = MultiDict(values)
+    for name, chosen in lists.items():
+        entries.setlist(name, list(chosen))
+    return Form(id, entries)
+
+
+def form_of(refused: Form | None, id: str) -> Form:
+    """The form of that id on a page: the one that was refused, or an empty one."""
+    return refused if refused is not None and refused.id == id else Form(id)
+
+
+# Answers
+
+
+def wants_json() -> bool:
+    """Does a script ask, which reads JSON?"""
+    return request.accept_mimetypes.best == "application/json"
+
+
+def done(url: str) -> ResponseReturnValue:
+    """It was done: go there. What the form says in `back` comes first, where it is a page of ours."""
+    url = own_path(request.form.get("back", "")) or url
+    return jsonify(location=url) if wants_json() else redirect(url, 303)
+
+
+def own_path(address: str) -> str | None:
+    """The address, if it is a path of this hub and nothing else."""
+    if not address.startswith("/") or address.startswith(("//", "/\\")) or not address.isprintable() or "\\" in address:
+        return None
+    parts = urlsplit(address)
+    return None if parts.scheme or parts.netloc else address

@@ -1,0 +1,293 @@
+"""Ideas: their list, the page of each, posting and changing them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from flask import Blueprint, Flask, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import MultiDict
+
+from events.catalogue import BOARD, IDEAS, View
+from ideas_hub.audiences import change_idea
+from ideas_hub.cards import (
+    IdeaCard,
+    Sort,
+    Wanted,
+    counts,
+    idea_page,
+    list_ideas,
+    possible_sponsors,
+    revisions,
+    similar_ideas,
+    whole_idea,
+)
+from ideas_hub.comments import CommentKind, Thread, threads
+from ideas_hub.errors import Invalid, RuleBroken, _
+from ideas_hub.ideas import Stage, post_idea, withdraw_idea
+from ideas_hub.live import story
+from ideas_hub.permissions import may, require
+from ideas_hub.settings import themes
+from web.forms import FROM_LIST, Form, done, filled, sent, wants_json
+from web.pages import stream, watched
+from web.paging import decode_cursor, encode_cursor
+from web.session import actor, somebody
+
+PIECE = 20  # ideas of a list
+THREADS, ALL_THREADS = 50, 1000
+TEXTS = ("title", "problem", "proposal", "gain", "cost_of_inaction", "place")
+
+blueprint = Blueprint("ideas", __name__)
+
+
+def init_app(app: Flask) -> None:
+    app.register_blueprint(blueprint)
+
+
+# The list
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What somebody asked the list for. `sort` is None for what fits the question best."""
+
+    sort: Sort | None
+    stages: tuple[Stage, ...]
+    themes: tuple[str, ...]
+    audience: View | None
+    q: str
+
+    @property
+    def wanted(self) -> Wanted:
+        return Wanted(self.sort, frozenset(self.stages), frozenset(self.themes), self.audience, self.q)
+
+    @property
+    def scope(self) -> str:
+        return f"ideas, {self.sort or 'best first'}"
+
+    @property
+    def is_filtered(self) -> bool:
+        return bool(self.stages or self.themes or self.audience is not None or self.q)
+
+    def query(self, *without: str) -> list[tuple[str, str]]:
+        """It as query parameters, but for some."""
+        pairs = [("q", self.q), ("sort", self.sort or "")]
+        pairs += [*(("stage", stage.value) for stage in self.stages), *(("theme", slug) for slug in self.themes)]
+        pairs += [("audience", self.audience.word if self.audience is not None else "")]
+        return [(name, value) for name, value in pairs if value and name not in without]
+
+    def url(self, sort: Sort | None = None, cursor: str | None = None) -> str:
+        asked: dict[str, Any] = MultiDict(replace(self, sort=sort or self.sort).query()).to_dict(flat=False)
+        return url_for("ideas.index", **asked, cursor=cursor)
+
+
+def listing(args: MultiDict[str, str], known: frozenset[str]) -> Listing:
+    """What the query asks for. Raises Invalid for a sort, stage, theme or audience that there is none of; more is ignored."""
+    asked = Form("", args)
+    sort, q = asked.word("sort", Sort), " ".join(asked.value("q").split())
+    stages, slugs = (tuple(dict.fromkeys(filter(None, asked.chosen(name)))) for name in ("stage", "theme"))
+    wrong = {
+        name: Invalid.field(name, FROM_LIST).errors[name]
+        for name, chosen, possible in (("stage", stages, set(Stage)), ("theme", slugs, known))
+        if not set(chosen) <= possible
+    }
+    if wrong:
+        raise Invalid(wrong)
+    return Listing(sort or (None if q else Sort.NEW), tuple(map(Stage, stages)), slugs, asked.audience(), q)
+
+
+@blueprint.get("/ideas")
+def index() -> ResponseReturnValue:
+    head, all_themes = stream().head(), themes()
+    asked = listing(request.args, frozenset(theme.slug for theme in all_themes))
+    cursor = request.args.get("cursor")
+    page = list_ideas(actor(), asked.wanted, after=decode_cursor(asked.scope, cursor) if cursor else None, limit=PIECE)
+    return render_template(
+        "ideas/page.html",
+        asked=asked,
+        cards=page.items,
+        next=encode_cursor(asked.scope, *page.next) if page.next else None,
+        is_first=not cursor,
+        counts=counts(actor()),
+        themes=all_themes,
+        watched=watched(head, IDEAS, BOARD, ideas=(card.ref for card in page.items)),
+    )
+
+
+@blueprint.get("/ideas/<ref:ref>/card")
+def card(ref: str) -> ResponseReturnValue:
+    """An idea as it stands in lists."""
+    level = request.args.get("level")
+    return render_template("ideas/_card.html", idea=whole_idea(actor(), ref).card, level=level if level == "3" else None)
+
+
+# Posting
+
+
+@blueprint.get("/ideas/new")
+def new() -> ResponseReturnValue:
+    somebody()
+    return _posting(filled("post", {"title": request.args.get("title", ""), "audience": "public"}))
+
+
+@blueprint.post("/ideas")
+def post() -> ResponseReturnValue:
+    form = sent("post")
+    if form.value("look"):  # without JavaScript: what sounds alike, before anything is posted
+        return _posting(form)
+    try:
+        words: dict[str, Any] = dict(form.texts(*TEXTS))
+        ref = post_idea(actor(), audience=form.audience() or View.PUBLIC, themes=form.chosen("theme"), **words)
+    except Invalid as refusal:
+        if wants_json():
+            raise
+        return _posting(form.refused(_in_this_form(refusal))), 422
+    return done(f"/ideas/{ref}")
+
+
+@blueprint.get("/ideas/similar")
+def similar() -> ResponseReturnValue:
+    """The part of the form to post that shows which ideas sound alike."""
+    text = request.args.get("text", "")
+    return render_template("ideas/_similar.html", similar=similar_ideas(actor(), text), text=text)
+
+
+def _posting(form: Form) -> str:
+    text = form.value("title")
+    return render_template("ideas/new.html", form=form, themes=themes(), similar=similar_ideas(actor(), text), text=text)
+
+
+def _in_this_form(refusal: Invalid) -> Invalid:
+    """Its themes are ticked by `theme`, while commands speak of `themes`."""
+    return Invalid({{"themes": "theme"}.get(name, name): said for name, said in refusal.errors.items()})
+
+
+# One idea
+
+
+@blueprint.get("/ideas/<ref:ref>")
+def page(ref: str) -> ResponseReturnValue:
+    return _page(ref, None)
+
+
+@blueprint.get("/ideas/<ref:ref>/<any(head, course, side, outcome, acts, timeline):part>")
+def part(ref: str, part: str) -> ResponseReturnValue:
+    """A part of an idea's page, as the page holds it."""
+    shown = idea_page(actor(), ref)
+    card, more = shown.idea.card, {}
+    if part == "acts":
+        more = _for_acts(card)
+    if part == "timeline":
+        more = {"story": story(stream(), actor(), ref)}
+    return render_template(f"ideas/_{part}.html", page=shown, idea=card, refused=None, **more)
+
+
+@dataclass(frozen=True, slots=True)
+class Discussion:
+    """The comments of an idea as its page shows them: of one kind, where one was chosen."""
+
+    threads: list[Thread]
+    kinds: Mapping[CommentKind, int]
+    kind: CommentKind | None
+    is_whole: bool
+
+    @property
+    def total(self) -> int:
+        return sum(self.kinds.values())
+
+    @property
+    def unseen(self) -> int:
+        """How many older threads are not shown."""
+        return (self.kinds.get(self.kind, 0) if self.kind else self.total) - len(self.threads)
+
+
+def discussion(ref: str) -> Discussion:
+    """The comments that this request asks for, with `kind` and `comments=all`. Raises Missing and Invalid."""
+    kind, whole = Form("", request.args).word("kind", CommentKind), request.args.get("comments") == "all"
+    found, kinds = threads(actor(), ref, kind=kind, limit=ALL_THREADS if whole else THREADS)
+    return Discussion(found, kinds, kind, whole)
+
+
+def idea_again(ref: str, form: Form, refusal: Invalid) -> ResponseReturnValue:
+    """The idea's page with one of its forms as it was sent, and what is wrong in it."""
+    if wants_json():
+        raise refusal
+    return _page(ref, form.refused(refusal)), 422
+
+
+def _page(ref: str, refused: Form | None) -> str:
+    shown = idea_page(actor(), ref)
+    return render_template(
+        "ideas/idea.html",
+        page=shown,
+        idea=shown.idea.card,
+        discussion=discussion(ref),
+        story=story(stream(), actor(), ref),
+        refused=refused,
+        watched=watched(shown.cursor, ideas=[ref]),
+        **_for_acts(shown.idea.card),
+    )
+
+
+def _for_acts(card: IdeaCard) -> dict[str, Any]:
+    """Whom a leader could name sponsor, and into what a moderator could merge."""
+    alike = similar_ideas(actor(), card.title) if may(actor(), "merge", card) else []
+    return {
+        "sponsors": possible_sponsors(actor(), card.ref) if may(actor(), "name_sponsor", card) else [],
+        "alike": [other for other, _lesson in alike if other.ref != card.ref],
+    }
+
+
+# Changing
+
+
+@blueprint.get("/ideas/<ref:ref>/edit")
+def edit(ref: str) -> ResponseReturnValue:
+    whole = whole_idea(somebody(), ref)
+    card = whole.card
+    require(actor(), "revise", card)
+    if card.stage is not Stage.NEW:
+        raise RuleBroken(_("This idea has moved on, so its words stay as they are."))
+    words = {name: str(getattr(whole, name, None) or getattr(card, name, "")) for name in TEXTS}
+    form = filled("edit", words | {"revision": str(card.revision)}, theme=[theme.slug for theme in card.themes])
+    return _editing(card, form)
+
+
+@blueprint.post("/ideas/<ref:ref>/edit")
+def revise(ref: str) -> ResponseReturnValue:
+    form = sent("edit")
+    try:
+        seen = form.value("revision")
+        if not seen.isascii() or not seen.isdecimal() or len(seen) > 9:
+            raise Invalid.field("revision", _("Open this form again: it does not say which words you changed."))
+        change_idea(actor(), ref, texts=form.texts(*TEXTS), themes=form.chosen("theme"), revision=int(seen))
+    except Invalid as refusal:
+        if wants_json():
+            raise
+        return _editing(whole_idea(actor(), ref).card, form.refused(_in_this_form(refusal))), 422
+    return done(f"/ideas/{ref}")
+
+
+def _editing(card: IdeaCard, form: Form) -> str:
+    return render_template("ideas/edit.html", idea=card, form=form, themes=themes())
+
+
+@blueprint.get("/ideas/<ref:ref>/revisions")
+def history(ref: str) -> ResponseReturnValue:
+    return render_template("ideas/revisions.html", idea=whole_idea(actor(), ref).card, revisions=revisions(actor(), ref))
+
+
+@blueprint.post("/ideas/<ref:ref>/short-title")
+def shorten(ref: str) -> ResponseReturnValue:
+    form = sent("short-title")
+    try:
+        change_idea(actor(), ref, short_title=form.text("short_title"))
+    except Invalid as refusal:
+        return idea_again(ref, form, refusal)
+    return done(f"/ideas/{ref}")
+
+
+@blueprint.post("/ideas/<ref:ref>/withdraw")
+def withdraw(ref: str) -> ResponseReturnValue:
+    withdraw_idea(actor(), ref)
+    return done("/me")

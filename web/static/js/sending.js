@@ -1,0 +1,115 @@
+// Forms marked so are sent by fetch: the same address, the same rules, the same words as without script.
+//
+// While the page is live its parts show what came of it; otherwise the next page does, as after an ordinary form. What
+// cannot be sent stays where it was typed, instead of being lost on the browser's own page about a server that is away.
+
+import * as drafts from "./drafts.js";
+import * as parts from "./parts.js";
+import { isLive } from "./watching.js";
+import { words } from "./words.js";
+
+const NAVIGATING = 4_000; // milliseconds in which a form that was just sent as a form is not sent again
+const DOUBLE = 600; // milliseconds in which a second click is still the same double click, though another button is there now
+
+const sending = new WeakSet(); // forms on their way
+const asForm = new WeakSet(); // forms that shall go the ordinary way this time
+const clicked = new WeakMap(); // part → when one of its forms was sent
+
+export function start() {
+  document.addEventListener("submit", onSubmit);
+}
+
+function onSubmit(event) {
+  const form = event.target;
+  if (event.defaultPrevented || form.getAttribute("method")?.toLowerCase() !== "post") return;
+  if (sending.has(form)) return event.preventDefault(); // the second click of a double click
+  if (form.matches("[data-live-form]") && !asForm.has(form)) {
+    event.preventDefault();
+    const part = isLive() ? partOf(form) : undefined;
+    if (part && Date.now() - clicked.get(part) < DOUBLE) return;
+    if (part) clicked.set(part, Date.now());
+    sending.add(form);
+    parts.whileChanging(part, () => send(form, event.submitter, part)).finally(() => sending.delete(form));
+    return;
+  }
+  asForm.delete(form);
+  drafts.onSent(form);
+  sending.add(form);
+  setTimeout(() => sending.delete(form), NAVIGATING);
+}
+
+async function send(form, submitter, part) {
+  complain(form, "");
+  let answer;
+  try {
+    answer = await fetch(submitter?.getAttribute("formaction") ?? form.getAttribute("action") ?? location.href, {
+      method: "POST",
+      body: new URLSearchParams(new FormData(form, submitter)),
+      credentials: "same-origin",
+      redirect: "manual",
+      headers: {
+        Accept: "application/json",
+        "X-CSRFToken": document.querySelector('meta[name="csrf-token"]')?.content ?? "",
+        "X-Requested-With": "live",
+      },
+      signal: AbortSignal.timeout(10_000),
+    });
+  } catch {
+    if (part) clicked.delete(part); // it may be sent again at once
+    return complain(form, words("liveUnsent", form));
+  }
+  if (answer.ok || answer.type === "opaqueredirect") return onDone(form, answer, part);
+  if (part) clicked.delete(part);
+  return onRefused(form, submitter, answer);
+}
+
+async function onDone(form, answer, part) {
+  drafts.forget(form);
+  if (!part) return go((await answer.json().catch(() => ({}))).location);
+  form.reset();
+  const fold = form.closest("details");
+  if (fold?.contains(document.activeElement)) fold.querySelector("summary").focus({ preventScroll: true });
+  fold?.removeAttribute("open");
+  await parts.refresh(part, { own: true });
+}
+
+/** To that page, also where it is this one, as it is now. */
+function go(address) {
+  const next = new URL(address ?? location.href, location.href);
+  if (next.origin !== location.origin) return;
+  if (next.pathname + next.search !== location.pathname + location.search) return location.assign(next);
+  history.replaceState(null, "", next);
+  location.reload();
+}
+
+/** Say why beside the form. Where fields are to be mended, the server shows the page with all that was typed. */
+async function onRefused(form, submitter, answer) {
+  const { detail, errors } = await answer.json().catch(() => ({}));
+  if (detail && Object.keys(errors ?? {}).length === 0 && answer.status !== 401) return complain(form, detail);
+  asForm.add(form);
+  sending.delete(form);
+  form.requestSubmit(submitter);
+}
+
+/** The part that shows what the form does: it stands in it, or sends to the same address that the part comes from. */
+function partOf(form) {
+  const path = (address) => new URL(address ?? "", location.href).pathname;
+  return parts.around(form) ?? parts.all().find((part) => path(part.dataset.src) === path(form.getAttribute("action")));
+}
+
+function complain(form, text) {
+  let place = form.querySelector("[data-live-error], [data-live-said]") ?? parts.around(form)?.querySelector("[data-live-error]");
+  if (!place && text) form.append((place = made()));
+  if (!place) return;
+  place.textContent = text;
+  place.hidden = !text;
+}
+
+/** A place for what could not be done. It is read aloud at once: the reader waits for it. */
+function made() {
+  const place = document.createElement("p");
+  place.className = "govuk-error-message";
+  place.dataset.liveSaid = "";
+  place.setAttribute("role", "alert");
+  return place;
+}
