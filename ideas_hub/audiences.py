@@ -163,13 +163,14 @@ def _set_audience(session: Session, actor: Actor, idea: Idea, audience: View) ->
     follow_idea(session, idea)
     put_in_search(session, idea)
     name_who_answers(session, idea)
+    # While it is hidden nobody gains or loses it: only those are told who were and are among its audience.
     if opened:
         touch(idea)
-        record(session, IdeaOpenedToPublic(idea=idea.ref, audience=audience))
+        record(session, IdeaOpenedToPublic(idea=idea.ref, audience=before if idea.hidden else audience))
     else:
         touch(idea, before)
         # Told to those who lose it as well, so it is for the audience that the idea had.
-        record(session, IdeaRestricted(idea=idea.ref, to=audience.word, audience=before))
+        record(session, IdeaRestricted(idea=idea.ref, to=audience.word, audience=audience if idea.hidden else before))
 
 
 def _show(session: Session, idea: Idea, *, hidden: bool) -> None:

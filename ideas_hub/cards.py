@@ -19,7 +19,7 @@ from ideas_hub.db import reading
 from ideas_hub.ideas import OPEN_TO_VOTES, Idea, IdeaTheme, Revision, Stage, stage_counts
 from ideas_hub.lessons import Lesson, LessonCard, lesson_of
 from ideas_hub.people import Actor, Person, PersonCard
-from ideas_hub.permissions import find, visible_to
+from ideas_hub.permissions import find, may, visible_to
 from ideas_hub.settings import Theme, ThemeCard, settings
 from ideas_hub.stages import StageChange
 from ideas_hub.trials import TrialPlan, latest_trial
@@ -390,9 +390,11 @@ def revisions(actor: Actor, ref: str) -> list[RevisionCard]:
 
 
 def possible_sponsors(actor: Actor, ref: str) -> list[PersonCard]:
-    """The people who could be named sponsor of an idea, by name. Raises Missing."""
+    """The people whom the actor could name as the sponsor of an idea, by name. Raises Missing."""
     with reading() as session:
         idea = find(session, actor, Idea, ref)
+        if not may(actor, "name_sponsor", idea):
+            return []
         people = session.scalars(select(Person).where(Person.held.any()).order_by(Person.name)).all()
         able = [person for person in people if person.actor().view >= idea.effective_audience]
         return [person.card() for person in able if {"sponsor", "leader"} & {role.value for role in person.roles}]

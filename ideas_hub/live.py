@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, lazyload
 
 from events import log
 from events.catalogue import (
@@ -94,7 +94,8 @@ class Live:
     def facts(self, topics: Collection[str], view: View) -> dict[str, Data]:
         """The tallies of those topics as the view sees them now; nothing for what it may not see."""
         with reading() as session:
-            ideas = session.scalars(select(Idea).where(Idea.ref.in_(_refs(topics)), visible_in(view, Idea))).all()
+            query = select(Idea).where(Idea.ref.in_(_refs(topics)), visible_in(view, Idea)).options(lazyload("*"))
+            ideas = session.scalars(query.order_by(Idea.ref)).all()
             facts = {idea_topic(idea.ref): _tallies(idea, view) for idea in ideas}
             if BOARD in topics:
                 counts = {stage.value: count for stage, count in stage_counts(session, view).items()}
@@ -188,7 +189,8 @@ def _by(session: Session, model: type[M], key: str, values: Collection[Any], *co
 
 
 def _refs(topics: Iterable[str]) -> list[str]:
-    return [topic.removeprefix("idea:") for topic in topics if topic.startswith("idea:")]
+    refs = [topic.removeprefix("idea:") for topic in topics if topic.startswith("idea:")]
+    return [ref for ref in refs if ref.isascii() and ref.isprintable()]  # PostgreSQL refuses to look for some others
 
 
 def _tallies(idea: Idea, view: View) -> Data:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, SmallInteger, String, and_, or_, select
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, Session, lazyload, mapped_column
 
 from events.catalogue import View
 from events.moment import Moment
@@ -88,7 +88,8 @@ def find(session: Session, actor: Actor, model: type[G], ref: str, *, lock: bool
         raise Missing
     query = select(model).where(model.ref == ref, visible_to(actor, model))
     if lock:
-        query = query.with_for_update(of=model).execution_options(populate_existing=True)
+        # What belongs to the row is loaded where it is asked for: most commands ask for little of it.
+        query = query.options(lazyload("*")).with_for_update(of=model).execution_options(populate_existing=True)
     row = session.scalar(query)
     if row is None:
         raise Missing

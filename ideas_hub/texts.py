@@ -1,10 +1,16 @@
 """How long what people write may be: measured in characters, trimmed."""
 
+import unicodedata
 from collections.abc import Mapping
 
 from ideas_hub.errors import Invalid, Sentence, _
 
 TOO_LONG = _("Your text is %(excess)d characters too long. We kept it.")
+
+
+def shows(letter: str) -> bool:
+    """Does the letter leave a mark on a page? Spaces, marks of direction and their like do not."""
+    return unicodedata.category(letter)[0] not in "CZ"
 
 
 def measured(texts: Mapping[str, str], sizes: Mapping[str, int], needed: Mapping[str, str]) -> dict[str, str]:
@@ -17,7 +23,7 @@ def measured(texts: Mapping[str, str], sizes: Mapping[str, int], needed: Mapping
     for name, text in trimmed.items():
         if len(text) > sizes[name]:
             errors[name] = Sentence(TOO_LONG, {"excess": len(text) - sizes[name]})
-        elif name in needed and not text:
+        elif name in needed and not any(map(shows, text)):
             errors[name] = Sentence(needed[name])
     if errors:
         raise Invalid(errors)

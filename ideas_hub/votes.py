@@ -107,8 +107,12 @@ def withdraw_vote(actor: Actor, ref: str) -> Tally:
 
 def voter_key(session: Session, actor: Actor) -> str:
     """Step: the key under which the actor's votes stand; random, made at the first vote."""
-    add_once(session, VoterKey(person_id=actor.person_id, key=secrets.token_urlsafe(16)))
-    return session.scalars(select(VoterKey.key).where(VoterKey.person_id == actor.person_id)).one()
+    known = select(VoterKey.key).where(VoterKey.person_id == actor.person_id)
+    key = session.scalar(known)
+    if key is None:
+        add_once(session, VoterKey(person_id=actor.person_id, key=secrets.token_urlsafe(16)))
+        key = session.scalars(known).one()
+    return key
 
 
 def cast(session: Session, idea: Idea, voter: str, kind: Kind) -> bool:

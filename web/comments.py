@@ -1,13 +1,13 @@
 """Comments under an idea: the part that shows them, posting, taking back, hiding and restoring."""
 
-from flask import Blueprint, Flask, render_template, request
+from flask import Blueprint, Flask, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from ideas_hub.audiences import hide_comment, restore_comment
 from ideas_hub.cards import whole_idea
 from ideas_hub.comments import CommentKind, post_comment, withdraw_comment
 from ideas_hub.errors import Invalid
-from web.forms import done, sent
+from web.forms import done, is_visited, sent
 from web.ideas import discussion, idea_again
 from web.session import actor
 
@@ -20,6 +20,8 @@ def init_app(app: Flask) -> None:
 
 @blueprint.get("/ideas/<ref:ref>/comments")
 def part(ref: str) -> ResponseReturnValue:
+    if is_visited():
+        return redirect(f"/ideas/{ref}#comments", 303)
     idea = whole_idea(actor(), ref).card
     return render_template("comments/_list.html", idea=idea, discussion=discussion(ref), refused=None)
 

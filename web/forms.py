@@ -121,6 +121,11 @@ def wants_json() -> bool:
     return request.accept_mimetypes.best == "application/json"
 
 
+def is_visited() -> bool:
+    """Is this a page that somebody opens, where a script would fetch a part? As after a refused form, whose address it shares."""
+    return request.headers.get("Sec-Fetch-Mode") == "navigate"
+
+
 def done(url: str) -> ResponseReturnValue:
     """It was done: go there. What the form says in `back` comes first, where it is a page of ours."""
     url = own_path(request.form.get("back", "")) or url

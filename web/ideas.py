@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from flask import Blueprint, Flask, render_template, request, url_for
+from flask import Blueprint, Flask, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
@@ -180,6 +180,12 @@ def part(ref: str, part: str) -> ResponseReturnValue:
     if part == "timeline":
         more = {"story": story(stream(), actor(), ref)}
     return render_template(f"ideas/_{part}.html", page=shown, idea=card, refused=None, **more)
+
+
+@blueprint.get("/ideas/<ref:ref>/<any(moves, answers, sponsor, audience, hide, restore, withdraw):form>")
+def form_address(ref: str, form: str) -> ResponseReturnValue:
+    """Where a form is sent to is no page: who opens it again, after it was refused, finds the idea."""
+    return redirect(f"/ideas/{ref}", 303)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """What every page stands in: its frame, and the little that templates may ask for themselves."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -56,6 +57,7 @@ class RefConverter(BaseConverter):
 
 def init_app(app: Flask) -> None:
     app.url_map.converters["ref"] = RefConverter
+    app.send_static_file = _send_versioned(app)  # type: ignore[method-assign,assignment]
     app.after_request(_keep_static_files)
     app.context_processor(_frame)
     app.jinja_env.add_extension("jinja2.ext.do")
@@ -65,6 +67,7 @@ def init_app(app: Flask) -> None:
         council=council,
         may=may,
         asset=_Assets(app),
+        modules=_Assets(app).modules,
         onward=onward,
         form_of=form_of,
         filled_form=lambda id, **values: filled(id, values),
@@ -113,22 +116,45 @@ def council() -> Settings:
     return settings
 
 
+VERSIONED = re.compile(r"v[0-9a-f]+/")
+
+
 class _Assets:
-    """`asset("vendor/hub.css")`: its address, with a version that changes when the file does."""
+    """`asset("vendor/hub.css")`: its address, with a version that changes when the file does.
+
+    Modules import each other by relative addresses, so theirs carry one version of them all, in the path.
+    """
 
     def __init__(self, app: Flask) -> None:
         self.app = app
+        self.folder = Path(str(app.static_folder))
 
     def __call__(self, name: str) -> str:
-        file = Path(str(self.app.static_folder)) / name
-        version = f"{file.stat().st_mtime_ns:x}" if file.exists() else "0"
-        return self.app.url_for("static", filename=name, v=version)
+        if name.startswith("js/"):
+            files = [*self.folder.glob("js/*.js"), *self.folder.glob("vendor/*.js")]
+            return self.app.url_for("static", filename=f"v{max(map(_stamp, files)):x}/{name}")
+        return self.app.url_for("static", filename=name, v=f"{_stamp(self.folder / name):x}")
+
+    def modules(self) -> list[str]:
+        """Every module of ours, for the browser to fetch at once instead of finding them one after the other."""
+        return [self(f"js/{file.name}") for file in sorted(self.folder.glob("js/*.js"))]
+
+
+def _stamp(file: Path) -> int:
+    return file.stat().st_mtime_ns if file.exists() else 0
+
+
+def _send_versioned(app: Flask) -> Callable[[str], Response]:
+    """Files below `/static/v…/` are those without it."""
+    send = app.send_static_file
+    return lambda filename: send(VERSIONED.sub("", filename, count=1) if VERSIONED.match(filename) else filename)
 
 
 def _keep_static_files(response: Response) -> Response:
     """A file whose address carries its version never changes; fonts are named in the style sheet without one."""
     if request.endpoint == "static" and response.status_code in (200, 304):
-        if request.args.get("v") or request.path.endswith(".woff2"):
+        name = (request.view_args or {}).get("filename", "")
+        if request.args.get("v") or VERSIONED.match(name) or name.endswith(".woff2"):
             response.headers["Cache-Control"] = f"public, max-age={FOREVER}, immutable"
         else:
             response.headers["Cache-Control"] = "public, no-cache"

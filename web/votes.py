@@ -2,12 +2,12 @@
 
 from dataclasses import asdict
 
-from flask import Blueprint, Flask, jsonify, render_template, request
+from flask import Blueprint, Flask, jsonify, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from ideas_hub.cards import whole_idea
 from ideas_hub.votes import Tally, cast_vote, withdraw_vote
-from web.forms import done, wants_json
+from web.forms import done, is_visited, wants_json
 from web.session import actor
 
 blueprint = Blueprint("votes", __name__)
@@ -20,6 +20,8 @@ def init_app(app: Flask) -> None:
 @blueprint.get("/ideas/<ref:ref>/vote")
 def part(ref: str) -> ResponseReturnValue:
     """The votes of an idea as its page shows them, or as its card does."""
+    if is_visited():
+        return redirect(f"/ideas/{ref}#vote", 303)
     part = "_card.html" if request.args.get("on") == "card" else "_vote.html"
     return render_template(f"votes/{part}", idea=whole_idea(actor(), ref).card)
 

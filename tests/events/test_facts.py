@@ -1,6 +1,7 @@
 """Conflation: the first change at once, then at most so often; the last value wins; nothing where nothing may be seen."""
 
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
 
@@ -78,7 +79,7 @@ def test_an_idea_is_told_at_most_ten_times_a_second_and_the_last_value_wins(hub)
     assert told[0] == (0, 0)
     assert all(tick == votes for tick, votes in told)
     assert len(told) <= 11
-    assert all(later[0] - earlier[0] >= 100 for earlier, later in zip(told, told[1:], strict=False))
+    assert all(later[0] - earlier[0] >= 100 for earlier, later in pairwise(told))
     hub.values[ONE] = 5000
     hub.note(vote())
     assert hub.frames(101.2) == [{ONE: {"votes": 5000}}]

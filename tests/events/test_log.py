@@ -118,7 +118,7 @@ class Storm:
         self.rounds, self.seen = rounds, entries()
         self.committed = len(self.seen)
         self.lock, self.done = threading.Lock(), threading.Event()
-        self.finish = db._finish
+        self.finish, self.random = db._finish, random.Random()  # noqa: S311
 
     def run(self, monkeypatch):
         """What went wrong, in words; nothing, if the log is what it promises."""
@@ -135,15 +135,15 @@ class Storm:
     def hesitate(self, session):
         """Between the numbering and the commit."""
         self.finish(session)
-        time.sleep(random.choice((0, 0, 0.0005, 0.002)))
-        if random.random() < 0.2:
+        time.sleep(self.random.choice((0, 0, 0.0005, 0.002)))
+        if self.random.random() < 0.2:
             raise ZeroDivisionError
 
     def write(self, number):
         for turn in range(self.rounds):
             with suppress(ZeroDivisionError):
                 with transaction() as session:
-                    for audience in random.choices(AUDIENCES, k=1 + turn % 3):
+                    for audience in self.random.choices(AUDIENCES, k=1 + turn % 3):
                         record(session, fact(audience, f"{number}x{turn}"))
                 with self.lock:
                     self.committed += 1 + turn % 3

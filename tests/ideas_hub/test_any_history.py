@@ -19,7 +19,7 @@ from ideas_hub.comments import Comment, comments, post_comment, withdraw_comment
 from ideas_hub.db import reading
 from ideas_hub.errors import Refusal
 from ideas_hub.ideas import Idea, Stage, StageCount, post_idea, withdraw_idea
-from ideas_hub.moves import answer_idea, move_idea
+from ideas_hub.moves import NEEDS, answer_idea, move_idea
 from ideas_hub.people import NOBODY
 from ideas_hub.permissions import visible_in
 from ideas_hub.settings import change_settings
@@ -36,7 +36,7 @@ STEPS = 200
 
 class Walk:
     def __init__(self, seed, clock):
-        self.random, self.clock, self.done, self.ideas, self.comments = random.Random(seed), clock, Counter(), [], []
+        self.random, self.clock, self.done, self.ideas, self.comments = random.Random(seed), clock, Counter(), [], []  # noqa: S311
         change_settings(answer_votes={"public": 3, "staff": 2, "leadership": 2})
         make.lead("Streets")
         both = make.person(kind="staff", roles=["moderator", "leader", "sponsor"])
@@ -114,7 +114,8 @@ def withdraw(walk, who):
 
 def move(walk, who):
     to = walk.pick(Stage)
-    move_idea(who, walk.idea(), to=to, reason="Why.", **make.needs(to, into=walk.idea()) if to in "trial learned parked merged" else {})
+    needs = make.needs(to, into=walk.idea()) if to in NEEDS else {}
+    move_idea(who, walk.idea(), to=to, reason="Why.", **needs)
 
 
 def answer(walk, who):
@@ -185,8 +186,8 @@ def check_comments():
             assert comment.hidden == comment.hidden_itself
         with reading() as session:
             for view in VIEWS:
-                seen = sa.select(sa.func.count()).select_from(Comment).where(Comment.idea_id == idea.id, visible_in(view, Comment))
-                assert idea.comments_in(view) == session.scalar(seen.where(Comment.withdrawn_at.is_(None)))
+                seen = (Comment.idea_id == idea.id, Comment.withdrawn_at.is_(None), visible_in(view, Comment))
+                assert idea.comments_in(view) == session.scalar(sa.select(sa.func.count(Comment.id)).where(*seen))
     for comment in rows(Comment, Comment.idea_id.in_(sa.select(Idea.id).where(Idea.hidden))):
         assert comment.hidden
 

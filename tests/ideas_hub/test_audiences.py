@@ -156,17 +156,20 @@ def test_only_moderators_hide_and_restore(hub):
     ref, hidden = make.idea(ann := make.staff()), make.idea(hidden=True)
     made, gone = make.comment(ref, ann), make.comment(ref, hidden=True)
     for other in (ann, make.sponsor(), make.safeguarding(), make.leader(), make.admin()):
-        for act in (lambda: hide_idea(other, ref, reason="x"), lambda: hide_comment(other, ref, made, reason="x")):
-            with refused(NotAllowed):
-                act()
-        for act in (lambda: restore_idea(other, hidden), lambda: restore_comment(other, ref, gone)):
-            with refused(Missing):
-                act()
+        with refused(NotAllowed):
+            hide_idea(other, ref, reason="x")
+        with refused(NotAllowed):
+            hide_comment(other, ref, made, reason="x")
+        with refused(Missing):
+            restore_idea(other, hidden)
+        with refused(Missing):
+            restore_comment(other, ref, gone)
         with refused(NotAllowed):
             restore_idea(other, ref)
-    for act in (lambda: hide_idea(NOBODY, ref, reason="x"), lambda: restore_idea(NOBODY, hidden)):
-        with refused(SignInNeeded):
-            act()
+    with refused(SignInNeeded):
+        hide_idea(NOBODY, ref, reason="x")
+    with refused(SignInNeeded):
+        restore_idea(NOBODY, hidden)
 
 
 @rule

@@ -183,7 +183,10 @@ def test_threads_are_the_newest_with_their_replies_and_kinds_are_counted(hub, cl
     make.comment(ref, parent=tops[1], audience="staff")
     make.comment(ref, kind="concern", audience="staff")
     found, kinds = threads(NOBODY, ref, limit=2)
-    assert [(thread.comment.ref, [card.ref for card in thread.replies]) for thread in found] == [(tops[1], [reply]), (tops[2], [])]
+    assert [(thread.comment.ref, [card.ref for card in thread.replies]) for thread in found] == [
+        (tops[1], [reply]),
+        (tops[2], []),
+    ]
     assert kinds == {"build": 1, "question": 2}
     assert [thread.comment.ref for thread in threads(NOBODY, ref, kind=CommentKind.BUILD)[0]] == [tops[0]]
 

@@ -1,5 +1,7 @@
 """The database as the hub uses it: all or nothing, and fit for the next one whatever went wrong."""
 
+from contextlib import suppress
+
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -18,9 +20,8 @@ from tests.support.witness import nothing_written, rows
 
 def test_a_reading_session_changes_nothing(hub):
     make.resident()
-    with nothing_written(), pytest.raises(DBAPIError), reading() as session:
+    with nothing_written(), reading() as session, pytest.raises(DBAPIError):
         session.execute(sa.update(Person).values(name="Zed"))
-        session.commit()
 
 
 def test_a_reading_session_sees_one_moment(hub):
@@ -32,20 +33,17 @@ def test_a_reading_session_sees_one_moment(hub):
     assert make.row(ref).votes == 1
 
 
-def test_after_a_refusal_the_next_command_works(hub):
-    with nothing_written(), pytest.raises(ZeroDivisionError), transaction() as session:
-        session.add(Setting(name="council", value="Zed"))
-        session.flush()
-        raise ZeroDivisionError
-    make.resident()
-
-
 @pytest.mark.sqlite_only
 def test_after_a_commit_that_failed_the_next_command_works(hub):
     """As when the disk was full: here a reference to nothing, which is looked for at the commit only."""
-    with nothing_written(), pytest.raises(IntegrityError), transaction() as session:
-        session.execute(sa.text("PRAGMA defer_foreign_keys=ON"))
-        session.execute(sa.insert(Vote).values(idea_id=99, voter="v", kind="staff"))
+
+    def break_a_rule():
+        with transaction() as session:
+            session.execute(sa.text("PRAGMA defer_foreign_keys=ON"))
+            session.execute(sa.insert(Vote).values(idea_id=99, voter="v", kind="staff"))
+
+    with nothing_written(), pytest.raises(IntegrityError):
+        break_a_rule()
     make.resident()
 
 
@@ -54,7 +52,7 @@ def test_who_waits_for_news_is_nudged_after_each_commit_and_after_nothing_else(h
     hub.committed = lambda: nudges.append(len(rows(Setting)))
     change_settings(council="Mill")
     assert nudges == [1]
-    with pytest.raises(ZeroDivisionError), transaction():
+    with suppress(ZeroDivisionError), transaction():
         raise ZeroDivisionError
     list_ideas(NOBODY, Wanted())
     assert nudges == [1]
@@ -89,7 +87,7 @@ def test_without_a_database_one_is_told_so(hub):
 def test_days_are_those_of_utc_wherever_the_database_thinks_it_is(hub, clock):
     url = hub.url.render_as_string(hide_password=False)
     with hub.engine.connect() as connection:
-        connection.execute(sa.text(f'ALTER DATABASE "{hub.url.database}" SET timezone TO \'Asia/Tokyo\''))
+        connection.execute(sa.text(f"ALTER DATABASE \"{hub.url.database}\" SET timezone TO 'Asia/Tokyo'"))
         connection.commit()
     db.connect(url)
     change_settings(answer_votes={"public": 1, "staff": 1, "leadership": 1}, answer_days=1)

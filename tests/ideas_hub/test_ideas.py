@@ -19,7 +19,9 @@ pytestmark = pytest.mark.sqlite_only
 def test_a_resident_posts_an_idea_and_everybody_can_read_it(hub, clock):
     ann = make.resident("Ann")
     make.theme("roads")
-    ref = post_idea(ann, title=" Benches ", problem="No rest.", proposal="Benches.", gain="Rest.", place="Mill Rd", themes=["roads"])
+    ref = post_idea(
+        ann, title=" Benches ", problem="No rest.", proposal="Benches.", gain="Rest.", place="Mill Rd", themes=["roads"]
+    )
     idea = whole_idea(NOBODY, ref)
     assert (idea.card.title, idea.problem, idea.gain, idea.card.place) == ("Benches", "No rest.", "Rest.", "Mill Rd")
     assert (idea.card.stage, idea.card.audience, idea.card.votes) == ("new", View.PUBLIC, 0)

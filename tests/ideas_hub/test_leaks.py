@@ -11,6 +11,7 @@ from events import log
 from events.catalogue import BOARD, IDEAS, View, idea_topic
 from ideas_hub import db
 from ideas_hub.audiences import change_idea, hide_idea, restore_idea
+from ideas_hub.cards import Wanted, list_ideas, similar_ideas
 from ideas_hub.db import reading, replace_new_ref, transaction
 from ideas_hub.people import NOBODY
 from ideas_hub.sessions import start_session
@@ -21,9 +22,11 @@ from tests.support.leaks import Planted, check, domain_doors, everybody, plant
 from tests.support.told import cursor, replay, story, stream
 
 
-def test_no_secret_comes_out_by_any_door_of_the_domain(hub):
-    planted = plant()
-    check(planted, everybody(), domain_doors(planted))
+def test_no_secret_comes_out_by_any_door_of_the_domain(hub, database_url):
+    planted, people = plant(), everybody()
+    if not database_url.startswith("sqlite"):  # there one for each view will do, and one who sees what is hidden
+        people = {role: people[role] for role in ("resident", "staff", "moderator", "leader")}
+    check(planted, people, domain_doors(planted))
 
 
 @pytest.mark.sqlite_only
@@ -201,7 +204,9 @@ def world(hub, clock, secrets):
             with hub.secretly():
                 life_inside(refs, bob, number)
         clock.goes_on(minutes=1)
-        refs.append(make.idea(ann, title=f"Benches number {number}", problem="Zebra crossing " * (number % 3 + 1), votes=number % 3))
+        refs.append(
+            make.idea(ann, title=f"Benches number {number}", problem="Zebra crossing " * (number % 3 + 1), votes=number % 3)
+        )
         clock.goes_on(minutes=1)
         make.comment(refs[-1], ann, body="A bench by the crossing")
         if number % 2:
@@ -235,9 +240,12 @@ def public_answers():
     """Everything that somebody in public could ask, over every door of the domain, as text."""
     with reading() as session:
         refs = sorted(session.scalars(sa.text("SELECT ref FROM idea WHERE effective_audience = 0")))
-    assert refs and all(ref.startswith("open") for ref in refs)
-    words = {word: frozenset() for word in ("benches", "zebra", "crossing", "zebra benches number", "b", "inside")}
-    asked = domain_doors(Planted(words, {ref: ref for ref in refs}))
+    assert refs
+    assert all(ref.startswith("open") for ref in refs)
+    asked = domain_doors(Planted(refs={ref: ref for ref in refs}))
+    for question in ("benches", "zebra", "crossing", "zebra benches number", "b", "inside"):
+        asked += [(f"search {question}", lambda actor, q=question: repr(list_ideas(actor, Wanted(question=q))))]
+        asked += [(f"similar {question}", lambda actor, q=question: repr(similar_ideas(actor, q)))]
     asked += [(f"events {number}", lambda actor, number=number: repr(replay(actor.view, after=number))) for number in range(9)]
     ann = make.actor("open0001")
     assert ann.name == "Ann"

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from events.catalogue import IdeaMerged, VoteCast, VoteWithdrawn, View
+from events.catalogue import IdeaMerged, View, VoteCast, VoteWithdrawn
 from ideas_hub.answers import AnswerClock
 from ideas_hub.audiences import change_idea
 from ideas_hub.cards import Wanted, idea_page, list_ideas, whole_idea

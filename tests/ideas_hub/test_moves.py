@@ -70,8 +70,8 @@ def test_exploring_needs_a_sponsor(hub):
             move_idea(admin, ref, to=Stage.EXPLORING, reason="Go.")
 
 
-ORIGIN = {"exploring": "new", "trial": "exploring", "adopted": "exploring", "learned": "trial", "parked": "new", "declined": "new"}
-ORIGIN |= {"merged": "new"}
+ORIGIN = dict.fromkeys(("exploring", "parked", "declined", "merged"), "new")
+ORIGIN |= {"trial": "exploring", "adopted": "exploring", "learned": "trial"}
 
 
 def test_every_move_needs_a_reason_of_one_to_two_thousand_characters(hub):

@@ -16,7 +16,20 @@ from tests import make
 
 pytestmark = pytest.mark.sqlite_only
 
-WHO = "nobody resident author staff staff_author sponsor its_sponsor lead moderator safeguarding leader admin".split()
+WHO = [
+    "nobody",
+    "resident",
+    "author",
+    "staff",
+    "staff_author",
+    "sponsor",
+    "its_sponsor",
+    "lead",
+    "moderator",
+    "safeguarding",
+    "leader",
+    "admin",
+]
 
 # Each line: an act on a public idea, and a mark for each of WHO, in that order. `.` may not, `y` may, `-` is not signed in.
 ACTS_ON_AN_IDEA = """
@@ -55,7 +68,8 @@ def cells(table):
 def cast(hub):
     """One of each, and the idea that they are asked about: its clock runs while it has a sponsor, so both are named."""
     change_settings(answer_votes={"public": 1, "staff": 1, "leadership": 1})
-    people = {who: getattr(make, who)() for who in ("resident", "staff", "sponsor", "moderator", "safeguarding", "leader", "admin")}
+    plain = ("resident", "staff", "sponsor", "moderator", "safeguarding", "leader", "admin")
+    people = {who: getattr(make, who)() for who in plain}
     people |= {"nobody": NOBODY, "author": make.resident(), "staff_author": make.staff(), "lead": make.lead("Streets")}
     people["its_sponsor"] = make.changed(make.sponsor(), "sponsor")
     idea = make.idea(people["author"], co_authors=[people["staff_author"]], sponsor=people["its_sponsor"], votes=1)
@@ -149,13 +163,15 @@ def test_everybody_sees_what_the_table_says_and_nothing_else_exists_for_them(cas
 
 
 def sees(actor, idea):
-    try:
-        return whole_idea(actor, idea).card.ref == idea
-    except Missing as missing:
-        with pytest.raises(Missing) as nowhere:
-            whole_idea(actor, "nowhere")
-        assert str(missing) == str(nowhere.value)
-        return False
+    """Whether the actor finds the idea; if not, they are told what they are told of what does not exist."""
+    answers = []
+    for ref in (idea, "nowhere"):
+        try:
+            answers.append(whole_idea(actor, ref).card.ref)
+        except Missing as missing:
+            answers.append(str(missing))
+    assert answers[0] in (idea, answers[1])
+    return answers[0] == idea
 
 
 def test_a_held_comment_is_seen_by_its_author_alone(cast):

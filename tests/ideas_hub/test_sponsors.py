@@ -99,6 +99,7 @@ def test_who_is_named_can_sponsor_the_idea_and_the_reason_is_given(hub):
     leaders = {lea.ref, *make.row(inside).author_refs}
     assert {card.ref for card in possible_sponsors(lea, inside)} == leaders
     assert {card.ref for card in possible_sponsors(lea, ref)} == {*leaders, sue.ref}
+    assert possible_sponsors(NOBODY, ref) == possible_sponsors(sue, ref) == []
 
 
 def test_a_sponsor_a_leader_or_an_admin_ends_it_with_a_reason(hub, clock):

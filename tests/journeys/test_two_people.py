@@ -1,6 +1,9 @@
 """What one person does, the others see."""
 
+import json
 from collections.abc import Callable
+
+import pytest
 
 from events.catalogue import View
 from ideas_hub.audiences import change_idea
@@ -208,3 +211,39 @@ def test_a_vote_keeps_the_focus_on_its_button(town: Town, server: Callable[..., 
     voter.page.focus(f"form[action='/ideas/{town.benches}/vote'] button")
     voter.page.keyboard.press("Enter")
     voter.until(f"() => document.activeElement.closest(\"form[action='/ideas/{town.benches}/vote/withdraw']\")")
+
+
+def test_a_page_shows_at_once_what_its_reader_may_see_since_their_rights_changed(
+    town: Town, server: Callable[..., Server], watch: Watch
+):
+    clerk = make.staff("Rhodri Jenkins")
+    secret = make.idea(audience="leadership", title="Close the east wing")
+    hub = server()
+    pages = [watch(hub, "/board", clerk), watch(hub, "/ideas", clerk)]
+    assert all("Close the east wing" not in page.page.content() for page in pages)
+
+    make.changed(clerk, "leader")
+
+    pages[0].until_shows("Close the east wing")
+    pages[1].until("() => document.querySelector('[data-new-on]:not([hidden]) button')?.innerText.startsWith('1 ')")
+    for page in pages:
+        page.until_live()
+        assert not page.was_reloaded
+    make.changed(clerk)
+    for page in pages:
+        page.until("ref => !document.documentElement.outerHTML.includes(ref)", secret)
+        page.until_live()
+
+
+@pytest.mark.sqlite_only
+def test_why_something_was_refused_stands_beside_the_button(
+    town: Town, server: Callable[..., Server], watch: Watch, visitor: Visitors
+):
+    visitor.forgive("409")
+    voter = watch(server(), f"/ideas/{town.benches}", town.neighbour)
+    problem = json.dumps({"title": "Conflict", "status": 409, "detail": "Votes are closed since 12 May."})
+    answer = {"status": 409, "content_type": "application/problem+json", "body": problem}
+    voter.page.route("**/vote", lambda route: route.fulfill(**answer) if route.request.method == "POST" else route.continue_())
+    voter.page.click(f"form[action='/ideas/{town.benches}/vote'] button")
+    voter.until_shows("Votes are closed since 12 May.")
+    assert not voter.was_reloaded

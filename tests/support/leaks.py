@@ -5,7 +5,7 @@ what comes out for every word that this one may not read. HTTP, search, feeds an
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from events.catalogue import BOARD, IDEAS, ME, View, idea_topic
@@ -119,15 +119,15 @@ def _asked(planted: Planted) -> Iterator[tuple[str, Callable[[Actor], Any]]]:
         yield f"list {sort}", lambda actor, sort=sort: cards.list_ideas(actor, Wanted(sort=sort, stages=every), limit=100)
     for audience in View:
         yield f"list {audience.word}", lambda actor, a=audience: cards.list_ideas(actor, Wanted(audience=a, stages=every))
-    for question in (*planted.words, "zebra", "the"):
+    for question in ("zebra", "the", "nothing secret opened at last"):
         yield f"search {question}", lambda actor, q=question: cards.list_ideas(actor, Wanted(question=q, stages=every))
         yield f"similar {question}", lambda actor, q=question: cards.similar_ideas(actor, q)
-    yield "board", board
+    yield "board", lambda actor: _as_handed_out(board(actor), actor)
     yield "counts", cards.counts
     yield "desk", cards.desk
     for word, ref in planted.refs.items():
         yield f"idea {word}", lambda actor, ref=ref: cards.whole_idea(actor, ref)
-        yield f"page {word}", lambda actor, ref=ref: cards.idea_page(actor, ref)
+        yield f"page {word}", lambda actor, ref=ref: _as_handed_out(cards.idea_page(actor, ref), actor)
         yield f"answers {word}", lambda actor, ref=ref: cards.answers_of(actor, ref)
         yield f"revisions {word}", lambda actor, ref=ref: cards.revisions(actor, ref)
         yield f"sponsors {word}", lambda actor, ref=ref: cards.possible_sponsors(actor, ref)
@@ -143,6 +143,11 @@ def _asked(planted: Planted) -> Iterator[tuple[str, Callable[[Actor], Any]]]:
     yield "watch", lambda actor: stream().watch(actor, topics, None)
 
 
+def _as_handed_out(page: Any, actor: Actor) -> Any:
+    """Of the head of the log a page hands out one cursor, in the view of its reader."""
+    return replace(page, cursor=stream().cursor(actor.view, page.cursor))
+
+
 def timeline(actor: Actor, ref: str) -> Any:
     events, _ = live.timeline(stream(), actor, ref, limit=100)
     return events, live.lines(events)
@@ -150,8 +155,8 @@ def timeline(actor: Actor, ref: str) -> Any:
 
 def replay(actor: Actor, topics: Iterable[str]) -> Any:
     """The stream from the beginning: of what may be watched, and of every topic, whoever may watch it."""
-    told = stream()
-    return [told.watch(actor, topics, cursor(actor.view, 0)), told.replay(actor.view, set(topics), cursor(actor.view, 0), told.head())]
+    told, beginning = stream(), cursor(actor.view, 0)
+    return told.watch(actor, topics, beginning), told.replay(actor.view, set(topics), beginning, told.head())
 
 
 def check(planted: Planted, actors: Mapping[str, Actor], doors: Iterable[Door]) -> None:

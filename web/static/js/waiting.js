@@ -25,7 +25,7 @@ export function drop(ref) {
 
 /** Have newcomers of `element` wait behind its bar, all of them; without a bar they do not wait. */
 export function offer(element, newcomers, show) {
-  const form = element.querySelector("form[data-new-on]");
+  const form = [...element.querySelectorAll("form[data-new-on]")].find((bar) => bar.closest("[id][data-src], main") === element);
   if (form) put(form, new Set(newcomers.map((node) => node.dataset.key)), show);
   else if (newcomers.length) show();
 }
