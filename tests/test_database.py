@@ -64,10 +64,14 @@ def test_who_waits_in_vain_for_another_process_to_finish_writing_is_told_so(hub,
 
 
 def test_a_change_that_fails_leaves_nothing_and_blocks_nobody(hub):
-    with pytest.raises(ZeroDivisionError), db.transaction() as session:
-        session.add(Person(name="Half", kind=Kind.RESIDENT))
-        session.flush()
-        raise ZeroDivisionError
+    def half_a_change() -> None:
+        with db.transaction() as session:
+            session.add(Person(name="Half", kind=Kind.RESIDENT))
+            session.flush()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        half_a_change()
     with db.reading() as session:
         assert session.scalar(sa.select(sa.func.count()).select_from(Person)) == 0
     add_person("ann@example.org", name="Ann", kind=Kind.RESIDENT)

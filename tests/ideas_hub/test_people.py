@@ -7,7 +7,19 @@ import pytest
 from events.catalogue import RightsChanged, SessionEnded, View
 from ideas_hub.chores import CHORES, run
 from ideas_hub.errors import Invalid, Missing
-from ideas_hub.people import HUB, NOBODY, Directorate, Kind, Role, RoleHeld, Team, add_person, everybody, name_lead, normalise_email
+from ideas_hub.people import (
+    HUB,
+    NOBODY,
+    Directorate,
+    Kind,
+    Role,
+    RoleHeld,
+    Team,
+    add_person,
+    everybody,
+    name_lead,
+    normalise_email,
+)
 from ideas_hub.sessions import SESSION_LASTS, Credential, Means, end, end_expired, identify, make_token, start_session
 from ideas_hub.settings import change_settings, current_settings, themes
 from tests import make
@@ -76,8 +88,8 @@ def test_an_address_has_one_spelling():
 @rule
 def test_roles_decide_the_view(hub):
     views = {NOBODY: View.PUBLIC, make.resident(): View.PUBLIC, HUB: View.LEADERSHIP}
-    views |= {who: View.STAFF for who in (make.staff(), make.sponsor(), make.moderator(), make.safeguarding())}
-    views |= {who: View.LEADERSHIP for who in (make.leader(), make.admin())}
+    views |= dict.fromkeys((make.staff(), make.sponsor(), make.moderator(), make.safeguarding()), View.STAFF)
+    views |= dict.fromkeys((make.leader(), make.admin()), View.LEADERSHIP)
     assert {who: who.view for who in views} == views
 
 
@@ -105,7 +117,8 @@ def test_a_session_and_a_token_are_known_until_they_end(hub, clock):
     session, token = start_session(ann.ref), make_token(make.address(ann), 7)
     assert (identify(session, Means.SESSION).actor, identify(session, Means.SESSION).until) == (ann, clock() + SESSION_LASTS)
     assert identify(token, Means.TOKEN).person == ann.ref
-    assert identify(token, Means.SESSION).actor == identify(session, Means.TOKEN).actor == identify("x", Means.TOKEN).actor == NOBODY
+    for secret, means in ((token, Means.SESSION), (session, Means.TOKEN), ("x", Means.TOKEN)):
+        assert identify(secret, means).actor == NOBODY
     clock.goes_on(days=7)
     assert identify(token, Means.TOKEN).actor == NOBODY
     assert identify(session, Means.SESSION).actor == ann

@@ -17,7 +17,7 @@ export function take(facts) {
     if (tallies.version < (known.get(topic)?.version ?? -1)) continue;
     known.set(topic, tallies);
     document.dispatchEvent(new CustomEvent("live:facts", { detail: { topic, tallies } }));
-    if (!held(`facts ${topic}`, () => paint(topic))) paint(topic);
+    if (!held(`facts ${topic}`, () => paint(topic), topic.split("idea:")[1])) paint(topic);
   }
 }
 

@@ -26,7 +26,7 @@ export function around(element) {
 
 /** Fetch again what an event concerns. */
 export function onEvent(event) {
-  for (const part of all()) if (concerns(part, event)) refresh(part);
+  for (const part of all()) if (concerns(part, event)) refresh(part, { idea: event.data.idea });
 }
 
 function concerns(part, event) {
@@ -45,12 +45,12 @@ export function pending() {
  * Bring a part up to date, and resolve when it is. With `own`, what is new is the reader's own and appears at once.
  * @returns {Promise<void>}
  */
-export function refresh(part, { own = false } = {}) {
+export function refresh(part, { own = false, idea } = {}) {
   if (!own && changing.has(part)) {
     changing.set(part, performance.now());
     return Promise.resolve();
   }
-  if (!own && held(`part ${part.id}`, () => refresh(part))) return Promise.resolve();
+  if (!own && held(`part ${part.id}`, () => refresh(part), idea)) return Promise.resolve();
   const running = busy.get(part);
   if (running) {
     running.again = true;

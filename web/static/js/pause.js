@@ -5,12 +5,14 @@
 import { fill } from "./words.js";
 
 const waiting = new Map(); // what would change → how to do it; the latest of each
+const changed = new Set(); // the ideas that it is about
 let paused = false;
 
 /** True where the page is paused: `work` is then done later, once, in place of what waits under the same name. */
-export function held(name, work) {
+export function held(name, work, idea) {
   if (!paused) return false;
   waiting.set(name, work);
+  if (idea) changed.add(idea);
   label();
   return true;
 }
@@ -25,6 +27,7 @@ export function start() {
     button.setAttribute("aria-pressed", String(paused));
     if (!paused) for (const work of [...waiting.values()]) work();
     if (!paused) waiting.clear();
+    if (!paused) changed.clear();
     label();
   });
 }
@@ -34,6 +37,6 @@ function label() {
   const place = button?.querySelector("[data-live-pause-words]");
   if (!place) return;
   button.dataset.livePause ||= place.textContent;
-  const one = waiting.size && button.dataset.liveResumeMany;
-  place.textContent = paused ? (one ? fill(one, { n: waiting.size }) : button.dataset.liveResume || "Go on") : button.dataset.livePause;
+  const many = changed.size && button.dataset.liveResumeMany;
+  place.textContent = paused ? (many ? fill(many, { n: changed.size }) : button.dataset.liveResume || "Go on") : button.dataset.livePause;
 }
