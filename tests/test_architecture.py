@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ FRAMEWORKS = {"flask", "flask_socketio", "flask_wtf", "flask_smorest", "socketio
 FILES = [*sorted(path.relative_to(ROOT) for name in PACKAGES[:-1] for path in ROOT.glob(f"{name}/**/*.py")), Path("wsgi.py")]
 
 
+@cache
 def tree(file: Path) -> ast.Module:
     return ast.parse((ROOT / file).read_text(), str(file))
 
@@ -43,6 +45,7 @@ def package(name: str) -> str:
     return name.split(".")[0]
 
 
+@cache
 def users_of(library: str) -> set[str]:
     return {file.as_posix() for file in FILES if library in map(package, imports(tree(file)))}
 

@@ -4,7 +4,7 @@ import pytest
 
 from events.catalogue import IdeaPosted, IdeaRevised, IdeaWithdrawn, View
 from ideas_hub.audiences import change_idea
-from ideas_hub.cards import Wanted, list_ideas, revisions, whole_idea
+from ideas_hub.cards import Wanted, counts, list_ideas, revisions, whole_idea
 from ideas_hub.errors import Changed, Invalid, Missing, NotAllowed, RuleBroken, SignInNeeded
 from ideas_hub.ideas import SIZES, Revision, post_idea, withdraw_idea
 from ideas_hub.people import NOBODY
@@ -194,6 +194,7 @@ def test_an_author_withdraws_an_idea_and_its_words_are_gone(hub):
         with pytest.raises(Missing):
             whole_idea(actor, ref)
         assert not list_ideas(actor, Wanted()).items
+        assert not any(counts(actor).values())
     left = make.row(ref)
     assert "Zebra" not in repr([left.title, left.problem, left.proposal, left.gain, left.place, *rows(Revision)])
     assert not rows(Revision)

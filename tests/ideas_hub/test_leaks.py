@@ -27,25 +27,20 @@ def test_no_secret_comes_out_by_any_door_of_the_domain(hub, database_url):
     if not database_url.startswith("sqlite"):  # there one for each view will do, and one who sees what is hidden
         people = {role: people[role] for role in ("resident", "staff", "moderator", "leader")}
     check(planted, people, domain_doors(planted))
+    with reading() as session:
+        facts = repr(session.execute(sa.select(log.event_table)).all())
+    assert "zebra" not in facts, "the log holds references and no words"
+    assert "Person" not in facts
 
 
 @pytest.mark.sqlite_only
 def test_the_check_finds_a_door_that_stands_open(hub):
-    planted, people = plant(), everybody()
-    with reading() as session:
-        everything = repr([tuple(row) for row in session.execute(sa.text("SELECT title FROM idea"))])
-    with pytest.raises(AssertionError, match="came out to"):
-        check(planted, people, [("a raw query", lambda actor: everything)])
+    planted, people = Planted({"zebra": frozenset({"staff"})}), {"staff": make.staff(), "resident": make.resident()}
+    check(planted, people, [("right", lambda actor: "zebra" if actor.view else "")])
+    with pytest.raises(AssertionError, match="zebra came out to resident by the door 'open'"):
+        check(planted, people, [("open", lambda actor: "zebra")])
     with pytest.raises(AssertionError):
         check(planted, people, [("a wall", lambda actor: "")])
-
-
-def test_the_log_holds_references_and_no_words(hub):
-    plant()
-    with reading() as session:
-        facts = repr(session.execute(sa.select(log.event_table)).all())
-    assert "zebra" not in facts
-    assert "Person" not in facts
 
 
 @pytest.mark.sqlite_only
@@ -199,7 +194,7 @@ def world(hub, clock, secrets):
     regulars = [make.regular("admin"), make.regular("sponsor"), make.regular("leader"), make.regular(*people[1])]
     make.lead("Streets")
     refs = []
-    for number in range(6):
+    for number in range(5):
         if secrets:
             with hub.secretly():
                 life_inside(refs, bob, number)
@@ -246,7 +241,7 @@ def public_answers():
     for question in ("benches", "zebra", "crossing", "zebra benches number", "b", "inside"):
         asked += [(f"search {question}", lambda actor, q=question: repr(list_ideas(actor, Wanted(question=q))))]
         asked += [(f"similar {question}", lambda actor, q=question: repr(similar_ideas(actor, q)))]
-    asked += [(f"events {number}", lambda actor, number=number: repr(replay(actor.view, after=number))) for number in range(9)]
+    asked += [(f"events {number}", lambda actor, number=number: repr(replay(actor.view, after=number))) for number in (0, 3, 20)]
     ann = make.actor("open0001")
     assert ann.name == "Ann"
     return {(name, actor.name): ask(actor) for name, ask in asked for actor in (NOBODY, ann)}

@@ -1,11 +1,14 @@
 """Search: what one may see and nothing else, by words as people write them, on both databases alike."""
 
+import sqlalchemy as sa
+
 from events.catalogue import View
 from ideas_hub.audiences import change_idea, hide_idea, restore_idea
 from ideas_hub.cards import Wanted, list_ideas, similar_ideas
+from ideas_hub.db import reading
 from ideas_hub.ideas import withdraw_idea
 from ideas_hub.people import NOBODY
-from ideas_hub.search import fold, words_of
+from ideas_hub.search import fold, matches, words_of
 from tests import make
 
 
@@ -87,6 +90,14 @@ def test_one_finds_only_what_one_may_see(hub):
     for actor in (NOBODY, make.resident(), make.staff(), make.moderator(), make.admin()):
         theirs = {refs[view] for view in View if view <= actor.view}
         assert set(found("zebra", actor)) == set(alike("zebra", actor)) == theirs
+
+
+def test_the_index_itself_gives_out_only_what_a_view_may_see(hub):
+    ids = {view: make.row(make.idea(title="Zebra", audience=view.word)).id for view in View}
+    with reading() as session:
+        for view in View:
+            found = session.execute(sa.select(matches(session, view, "zebra").c.id)).scalars().all()
+            assert sorted(found) == sorted(ids[each] for each in View if each <= view)
 
 
 def test_what_is_restricted_hidden_revised_or_withdrawn_is_found_no_more(hub):

@@ -36,9 +36,9 @@ def say_so(pages: list[Watcher], since: float) -> None:
 def are_right(pages: list[Watcher], hub: Server, town: Town, votes: int, *, by: float) -> None:
     """All show that number by then and are live; they were never reloaded, and show what a page shows that is opened now."""
     for page in pages:
-        page.until_votes(town.benches, votes, within=max(0.01, by - time.monotonic()))
+        page.until_votes(town.benches, votes, within=by - time.monotonic())
+        page.until_live(within=by - time.monotonic())
     for page in pages:
-        page.until_live(within=max(0.01, by - time.monotonic()))
         assert not page.was_reloaded
         keys = page.keys()
         assert len(keys) == len(set(keys))

@@ -125,16 +125,16 @@ def _asked(planted: Planted) -> Iterator[tuple[str, Callable[[Actor], Any]]]:
     yield "board", lambda actor: _as_handed_out(board(actor), actor)
     yield "counts", cards.counts
     yield "desk", cards.desk
-    for word, ref in planted.refs.items():
-        yield f"idea {word}", lambda actor, ref=ref: cards.whole_idea(actor, ref)
-        yield f"page {word}", lambda actor, ref=ref: _as_handed_out(cards.idea_page(actor, ref), actor)
-        yield f"answers {word}", lambda actor, ref=ref: cards.answers_of(actor, ref)
-        yield f"revisions {word}", lambda actor, ref=ref: cards.revisions(actor, ref)
-        yield f"sponsors {word}", lambda actor, ref=ref: cards.possible_sponsors(actor, ref)
-        yield f"comments {word}", lambda actor, ref=ref: comments.comments(actor, ref, limit=100)
-        yield f"threads {word}", lambda actor, ref=ref: comments.threads(actor, ref)
-        yield f"timeline {word}", lambda actor, ref=ref: timeline(actor, ref)
-        yield f"story {word}", lambda actor, ref=ref: live.story(stream(), actor, ref)
+    for ref in dict.fromkeys(planted.refs.values()):
+        yield f"idea {ref}", lambda actor, ref=ref: cards.whole_idea(actor, ref)
+        yield f"page {ref}", lambda actor, ref=ref: _as_handed_out(cards.idea_page(actor, ref), actor)
+        yield f"answers {ref}", lambda actor, ref=ref: cards.answers_of(actor, ref)
+        yield f"revisions {ref}", lambda actor, ref=ref: cards.revisions(actor, ref)
+        yield f"sponsors {ref}", lambda actor, ref=ref: cards.possible_sponsors(actor, ref)
+        yield f"comments {ref}", lambda actor, ref=ref: comments.comments(actor, ref, limit=100)
+        yield f"threads {ref}", lambda actor, ref=ref: comments.threads(actor, ref)
+        yield f"timeline {ref}", lambda actor, ref=ref: timeline(actor, ref)
+        yield f"story {ref}", lambda actor, ref=ref: live.story(stream(), actor, ref)
     for word, made in planted.comments.items():
         ref = planted.refs[word]
         yield f"comment {word}", lambda actor, ref=ref, made=made: comments.comment(actor, ref, made)
