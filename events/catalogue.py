@@ -106,7 +106,7 @@ class IdeaPosted(IdeaEvent, type="idea.posted", feeds=EVERYWHERE, facts=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdeaRevised(IdeaEvent, type="idea.revised", feeds=EVERYWHERE):
-    """An author changed the texts or the themes of an idea. Carries its title as it is now."""
+    """The texts, the themes or the short title of an idea changed. Carries its title as it is now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

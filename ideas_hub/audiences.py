@@ -17,10 +17,11 @@ from events.catalogue import (
     IdeaOpenedToPublic,
     IdeaRestored,
     IdeaRestricted,
+    IdeaRevised,
     View,
 )
 from events.moment import Moment
-from ideas_hub.answers import name_who_answers
+from ideas_hub.answers import name_who_answers, set_clock
 from ideas_hub.clock import now
 from ideas_hub.comments import add_to_count, find_comment, follow_idea
 from ideas_hub.db import Base, record, transaction
@@ -72,7 +73,7 @@ def change_idea(
             revise(session, actor, idea, texts or {}, themes)
         if short_title is not None:
             require(actor, "shorten", idea)
-            _shorten(idea, checked({"short_title": short_title})["short_title"])
+            _shorten(session, idea, checked({"short_title": short_title})["short_title"])
         if audience is not None:
             _set_audience(session, actor, idea, audience)
 
@@ -145,11 +146,12 @@ def restore_comment(actor: Actor, ref: str, comment: str) -> None:
 # Steps
 
 
-def _shorten(idea: Idea, short_title: str) -> None:
-    """Step: give the idea a short title. No change is harmless."""
+def _shorten(session: Session, idea: Idea, short_title: str) -> None:
+    """Step: give the idea a short title. Announces `idea.revised`. No change is harmless."""
     if short_title != idea.short_title:
         idea.short_title = short_title
         touch(idea)
+        record(session, IdeaRevised(idea=idea.ref, audience=idea.effective_audience))
 
 
 def _set_audience(session: Session, actor: Actor, idea: Idea, audience: View) -> None:
@@ -171,6 +173,7 @@ def _set_audience(session: Session, actor: Actor, idea: Idea, audience: View) ->
         touch(idea, before)
         # Told to those who lose it as well, so it is for the audience that the idea had.
         record(session, IdeaRestricted(idea=idea.ref, to=audience.word, audience=audience if idea.hidden else before))
+    set_clock(session, idea)  # a smaller audience obliges with fewer votes
 
 
 def _show(session: Session, idea: Idea, *, hidden: bool) -> None:

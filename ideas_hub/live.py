@@ -49,7 +49,7 @@ M = TypeVar("M")
 # What a line of a timeline says, by the event's type. The names in it are those of the event's data.
 SENTENCES: Mapping[str, str] = {
     "idea.posted": _("Posted by %(authors)s."),
-    "idea.revised": _("Revised by its author."),
+    "idea.revised": _("Its words were revised."),
     "idea.opened_to_public": _("Opened to more people."),
     "idea.restricted": _("Restricted to fewer people."),
     "idea.hidden": _("Hidden by a moderator."),

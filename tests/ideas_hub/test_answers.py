@@ -294,3 +294,13 @@ def test_every_idea_row_agrees_with_its_clock(eager):
     make.idea(votes=2)
     running = {row.idea_id: row.due for row in rows(AnswerClock) if row.stopped_at is None}
     assert {row.id: row.answer_due for row in rows(Idea, Idea.answer_due.is_not(None))} == running
+
+
+@rule
+def test_an_idea_that_is_restricted_owes_an_answer_at_once_where_fewer_votes_oblige(hub, clock):
+    change_settings(answer_votes={"public": 9, "staff": 2, "leadership": 2})
+    ref, leader = make.idea(staff_votes=2), make.leader()
+    with news() as facts:
+        change_idea(leader, ref, audience=View.STAFF)
+    assert [fact.type for fact in facts] == ["idea.restricted", "idea.answer_due"]
+    assert make.row(ref).answer_due is not None

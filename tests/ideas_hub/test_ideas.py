@@ -139,7 +139,9 @@ def test_the_same_words_and_themes_again_are_no_revision(hub):
 def test_the_same_short_title_again_changes_nothing(hub):
     ann = make.resident()
     ref = make.idea(ann)
-    change_idea(ann, ref, short_title="Benches")
+    with news() as facts:
+        change_idea(ann, ref, short_title="Benches")
+    assert [fact.type for fact in facts] == ["idea.revised"]
     assert whole_idea(NOBODY, ref).card.short_title == "Benches"
     with nothing_written():
         change_idea(ann, ref, short_title=" Benches ")
