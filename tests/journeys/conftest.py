@@ -44,17 +44,17 @@ class Watcher:
     def until_sign(self, name: str, *, within: float) -> None:
         self.until(f"name => document.querySelector('{SIGN}').classList.contains(`live--${{name}}`)", name, within=within)
 
-    def until_votes(self, idea: str, votes: int, *, within: float = 2.0) -> None:
+    def until_votes(self, idea: str, votes: int, *, within: float = 5.0) -> None:
         self.until(
             "([idea, votes]) => document.querySelector(`[data-topic='idea:${idea}'] [data-fact=votes]`)?.textContent == votes",
             [idea, votes],
             within=within,
         )
 
-    def until_shows(self, text: str, *, within: float = 2.0) -> None:
+    def until_shows(self, text: str, *, within: float = 5.0) -> None:
         self.until("text => document.querySelector('main').innerText.includes(text)", text, within=within)
 
-    def until_without(self, text: str, *, within: float = 2.0) -> None:
+    def until_without(self, text: str, *, within: float = 5.0) -> None:
         self.until("text => !document.body.innerText.includes(text)", text, within=within)
 
     def keys(self) -> list[str]:

@@ -116,7 +116,7 @@ def test_what_is_being_typed_survives_news_an_outage_and_a_reload(
     hub.kill()
     writer.until_sign("catching", within=2.5)
     hub.start()
-    writer.until_live(within=RIGHT_AGAIN)
+    writer.until_live(within=10)
 
     assert writer.page.input_value(field) == "Half a sent"
     assert writer.page.evaluate("[document.activeElement.name, document.activeElement.selectionStart]") == ["body", 4]
@@ -141,7 +141,7 @@ def test_what_cannot_be_sent_stays_where_it_was_typed(
         writer.until_shows("What you typed is still here.")
         assert writer.page.input_value(field) == "Do not lose this."
     hub.start()
-    writer.until_live(within=RIGHT_AGAIN)
+    writer.until_live(within=10)
     writer.page.click(f"{COMMENT} button")
     writer.until("field => document.querySelector(field).value === ''", field)
     writer.until_shows("Do not lose this.")

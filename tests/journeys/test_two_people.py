@@ -57,6 +57,7 @@ def test_a_comment_appears_on_the_page_of_another_person(town: Town, server: Cal
     reader.until("() => [...document.querySelectorAll('[data-fact=comments]')].every(fact => fact.textContent == 1)")
 
 
+@pytest.mark.sqlite_only  # the database has no part in it
 def test_a_comment_waits_behind_a_button_for_who_reads_the_comments_and_moves_nothing(
     town: Town, server: Callable[..., Server], watch: Watch
 ):
@@ -96,6 +97,7 @@ def test_a_card_moves_on_the_board_of_a_leader_and_says_since_when(town: Town, s
     assert len(board.keys()) == len(set(board.keys()))
 
 
+@pytest.mark.sqlite_only  # the database has no part in it
 def test_an_open_move_form_stays_with_its_words_when_the_board_changes(town: Town, server: Callable[..., Server], watch: Watch):
     hub = server()
     board = watch(hub, "/board", town.leader)
@@ -118,6 +120,7 @@ def test_an_open_move_form_stays_with_its_words_when_the_board_changes(town: Tow
     assert board.page.evaluate("document.activeElement.name") == "reason"
 
 
+@pytest.mark.sqlite_only  # the database has no part in it
 def test_dragging_a_card_opens_its_form_with_the_stage_chosen_and_what_it_sends_moves_it(
     town: Town, server: Callable[..., Server], watch: Watch
 ):
@@ -136,6 +139,7 @@ def test_dragging_a_card_opens_its_form_with_the_stage_chosen_and_what_it_sends_
     assert not board.was_reloaded
 
 
+@pytest.mark.sqlite_only  # the database has no part in it
 def test_a_paused_board_counts_what_changes_and_shows_it_when_it_goes_on(town: Town, server: Callable[..., Server], watch: Watch):
     hub = server()
     board = watch(hub, "/board", town.leader)
@@ -205,6 +209,7 @@ def test_a_double_click_is_one_vote(town: Town, server: Callable[..., Server], w
         assert not voter.was_reloaded
 
 
+@pytest.mark.sqlite_only  # the database has no part in it
 def test_a_vote_keeps_the_focus_on_its_button(town: Town, server: Callable[..., Server], watch: Watch):
     hub = server()
     voter = watch(hub, "/ideas", town.neighbour)
