@@ -1,4 +1,4 @@
-"""The server: `python wsgi.py`. It and `events/sender.py` are the only files that know eventlet."""
+"""The server: `python wsgi.py`. It is the only file that knows eventlet."""
 
 import warnings
 
@@ -10,12 +10,14 @@ eventlet.monkey_patch()
 
 import logging  # noqa: E402
 import signal  # noqa: E402
+import socket  # noqa: E402
 import sys  # noqa: E402
 import threading  # noqa: E402
 
 from eventlet import hubs, tpool, wsgi  # noqa: E402
 from eventlet.event import Event  # noqa: E402
 from flask import Flask  # noqa: E402
+from sqlalchemy.exc import SQLAlchemyError  # noqa: E402
 
 from events.gateway import Gateway  # noqa: E402
 from events.relay import Relay  # noqa: E402
@@ -43,7 +45,11 @@ def serve(app: Flask) -> None:
     worker = Worker()
     for loop in (relay.run, worker.run):
         threading.Thread(target=loop, daemon=True).start()
-    listener = eventlet.listen((settings.host, settings.port), backlog=BACKLOG)
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        listener = eventlet.listen((settings.host, settings.port), family=family, backlog=BACKLOG)
+    except OSError as taken:
+        raise WrongSetting(f"IDEAS_HUB_PORT {settings.port} on {settings.host} cannot be listened on: {taken}.") from taken
     note = " (demo: anybody may sign in as anybody)" if settings.demo else ""
     print(f"Ideas Hub is at {settings.base_url}{note}", flush=True)
     stopping = Event()
@@ -70,6 +76,9 @@ def main() -> int:
             serve(app)
     except (WrongSetting, Refusal) as wrong:
         print(wrong, file=sys.stderr)
+        return 1
+    except SQLAlchemyError as away:
+        print(f"The database of IDEAS_HUB_DATABASE_URL cannot be used: {away.__cause__ or away}", file=sys.stderr)
         return 1
     return 0
 

@@ -91,10 +91,12 @@ class Gateway(Namespace):
                 self._ask_again(sid, connection)
 
     def expire(self) -> None:
-        """Ask again those whose session or token has run out by now."""
+        """Ask again those whose session or token has run out by now, and let go of sockets that went without a word."""
         now = self.stream.now()
         for sid, connection in list(self.connections.items()):
-            if connection.who.until is not None and connection.who.until <= now:
+            if not self._is_open(sid):
+                self._drop(sid)
+            elif connection.who.until is not None and connection.who.until <= now:
                 self._ask_again(sid, connection)
 
     def _ask_again(self, sid: str, connection: Connection) -> None:
@@ -116,9 +118,7 @@ class Gateway(Namespace):
         return True
 
     def on_disconnect(self, reason: Any = None) -> None:
-        if connection := self.connections.pop(_sid(), None):
-            for name in list(connection.rooms):
-                self._leave(_sid(), connection, name)
+        self._drop(_sid())
 
     def on_watch(self, message: Any = None) -> dict[str, Any]:
         sid, connection, topics = _sid(), self.connections[_sid()], _topics(message)
@@ -129,6 +129,8 @@ class Gateway(Namespace):
             raise Malformed(f"at most {MOST_TOPICS} topics a connection")
         self.stream.catch_up()
         with self.stream.telling:
+            if not self._is_open(sid):  # it went while others were answered: nobody waits for this any more
+                return {"ok": False, "error": "gone"}
             watch = self.stream.watch(connection.who.actor, topics, cursor)
             if sid in self.connections:  # it may have gone while we read
                 for topic in ("", *watch.allowed):
@@ -167,6 +169,15 @@ class Gateway(Namespace):
         return {"ok": False, "error": error}
 
     # Rooms
+
+    def _is_open(self, sid: str) -> bool:
+        server = self.socketio.server
+        return server.manager.eio_sid_from_sid(sid, NAMESPACE) in server.eio.sockets
+
+    def _drop(self, sid: str) -> None:
+        if connection := self.connections.pop(sid, None):
+            for name in list(connection.rooms):
+                self._leave(sid, connection, name)
 
     def _join(self, sid: str, connection: Connection, name: str) -> None:
         if name not in connection.rooms:

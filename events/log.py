@@ -9,6 +9,7 @@ there are no holes.
 The tables here are the ground of the hub's whole schema: `ideas_hub.db.Base` is declared on this `metadata`.
 """
 
+import logging
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -39,6 +40,8 @@ from sqlalchemy.orm import Session
 
 from events.catalogue import BOARD, IDEAS, TYPES, VIEWS, Event, View, types_on
 from events.moment import Moment
+
+logger = logging.getLogger(__name__)
 
 metadata = MetaData(
     naming_convention={
@@ -205,10 +208,19 @@ def newest_of_subject(session: Session, view: View, subject: str, *, without: Co
     return _entries(session.execute(query.order_by(at.desc(), number.desc()).limit(limit)))
 
 
+def _event(row: Row[Any]) -> Event:
+    """The fact of a row. One that this code does not know (a newer server wrote it) keeps its place, and tells nothing."""
+    try:
+        return TYPES[row.type].load(row.data, None if row.audience is None else View(row.audience))
+    except (KeyError, TypeError):
+        logger.warning("position %d of the log holds a fact that this code cannot read: %s", row.position, row.type)
+        return Event()
+
+
 def _entries(rows: Iterable[Row[Any]]) -> list[Entry]:
     return [
         Entry(
-            TYPES[row.type].load(row.data, None if row.audience is None else View(row.audience)),
+            _event(row),
             row.position,
             tuple(getattr(row, view.word) for view in VIEWS),
             row.at,

@@ -8,8 +8,6 @@ import threading
 import time
 from collections.abc import Callable
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from events import log
 from events.catalogue import LEDGER, VIEWS, RightsChanged, SessionEnded, View
 from events.facts import Facts, Send, Watched
@@ -57,8 +55,8 @@ class Relay:
             self.woken.clear()
             try:
                 pause = min(POLL, max(0.0, self.step() - time.monotonic()))
-            except SQLAlchemyError:
-                logger.exception("the relay cannot read the log; trying again")
+            except Exception:  # whatever it was: a relay that ends takes all live news of this server with it
+                logger.exception("the relay could not tell what is new; trying again")
                 pause = 1.0
 
     def step(self) -> float:

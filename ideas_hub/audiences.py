@@ -170,7 +170,7 @@ def _set_audience(session: Session, actor: Actor, idea: Idea, audience: View) ->
         touch(idea)
         record(session, IdeaOpenedToPublic(idea=idea.ref, audience=before if idea.hidden else audience))
     else:
-        touch(idea, before)
+        touch(idea)
         # Told to those who lose it as well, so it is for the audience that the idea had.
         record(session, IdeaRestricted(idea=idea.ref, to=audience.word, audience=audience if idea.hidden else before))
     set_clock(session, idea)  # a smaller audience obliges with fewer votes

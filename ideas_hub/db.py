@@ -194,9 +194,15 @@ class PostgreSQL(Database):
     def __init__(self, url: sa.URL) -> None:
         # psycopg 3, SQLAlchemy's own choice, blocks eventlet's loop; psycopg2 does not.
         super().__init__(url.set(drivername="postgresql+psycopg2"))
+        # A day in SQL is a day of `clock.today`. Nobody waits for ever: neither for a lock whose holder's machine is gone,
+        # nor for a database that no longer answers.
+        options = "-c timezone=utc -c lock_timeout=10s -c idle_in_transaction_session_timeout=30s"
+        alive = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+        arguments = {"options": options, **alive}
+        self.pool = sa.create_engine(
+            self.url, connect_args=arguments, pool_size=10, max_overflow=20, pool_timeout=10, pool_pre_ping=True
+        )
         # A read sees one moment of the database, so that a page agrees with its cursor.
-        utc = {"options": "-c timezone=utc"}  # a day in SQL is a day of `clock.today`
-        self.pool = sa.create_engine(self.url, connect_args=utc, pool_size=10, max_overflow=20, pool_pre_ping=True)
         readers = self.pool.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self.read_session = sessionmaker(readers, expire_on_commit=False)
         self.write_session = sessionmaker(self.pool, expire_on_commit=False)

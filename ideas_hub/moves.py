@@ -26,7 +26,6 @@ NEEDS: Mapping[Stage, tuple[str, ...]] = {
     Stage.PARKED: ("review_on",),
     Stage.MERGED: ("into",),
 }
-ALL_NEEDS = tuple(name for names in NEEDS.values() for name in names)
 ASKED_FOR = {
     "hypothesis": _("Say what you believe will happen."),
     "test": _("Say what is the smallest test that would tell."),

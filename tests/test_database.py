@@ -116,3 +116,26 @@ print(time.monotonic() - begun)
 """
     done = subprocess.run([sys.executable, "-c", program, database_url], cwd=ROOT, capture_output=True, text=True, check=True)
     assert float(done.stdout) < 2
+
+
+@pytest.mark.sqlite_only
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none", "SECRET_KEY": "x"}, "IDEAS_HUB_DATABASE_URL"),
+        ({"DATABASE_URL": "mysql://x"}, "IDEAS_HUB_DATABASE_URL"),
+        ({"PORT": "many"}, "IDEAS_HUB_PORT"),
+        ({"BASE_URL": "ideas.example"}, "IDEAS_HUB_BASE_URL"),
+        ({"DEMO": "1", "BASE_URL": "https://ideas.example"}, "IDEAS_HUB_DEMO"),
+        ({"RATE_LIMITS": "off", "BASE_URL": "https://ideas.example"}, "IDEAS_HUB_RATE_LIMITS"),
+        ({"DATABASE_URL": "postgresql://x@127.0.0.1:1/x"}, "IDEAS_HUB_SECRET_KEY"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_setting_that_is_wrong_stops_the_start_with_a_line_that_names_it(tmp_path, settings, said):
+    environ = {"PATH": "", **{f"IDEAS_HUB_{name}": value for name, value in settings.items()}}
+    start = [sys.executable, ROOT / "wsgi.py"]
+    done = subprocess.run(start, env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr

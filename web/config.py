@@ -38,7 +38,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Config:
     """The settings, with their defaults. Raises WrongSetting."""
     read = _Reader(environ)
     host, port = read.text("HOST", "127.0.0.1"), read.number("PORT", 8000)
-    base_url = read.text("BASE_URL", f"http://{host}:{port}").rstrip("/")
+    base_url = read.text("BASE_URL", f"http://{f'[{host}]' if ':' in host else host}:{port}").rstrip("/")
     if urlsplit(base_url).scheme not in ("http", "https") or not urlsplit(base_url).hostname:
         raise WrongSetting(f"{PREFIX}BASE_URL must be an address like https://ideas.example.gov.uk, not {base_url!r}.")
     database_url = read.text("DATABASE_URL", f"sqlite:///{VAR}/hub.db")

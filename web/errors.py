@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Flask, Response, g, json, render_template, request
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, TimeoutError
 from werkzeug.exceptions import HTTPException
 
 from ideas_hub.db import disk_is_full
@@ -24,6 +24,9 @@ from ideas_hub.errors import (
     SignInNeeded,
     _,
 )
+from ideas_hub.people import NOBODY
+from ideas_hub.sessions import Identity
+from ideas_hub.settings import Settings
 from web.text import translate
 
 STATUS: Mapping[type[Refusal], int] = {
@@ -63,7 +66,8 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(Refusal, _refused)
     app.register_error_handler(CSRFError, lambda error: respond(400, Sentence(STALE_FORM)))
     app.register_error_handler(HTTPException, _http)
-    app.register_error_handler(OperationalError, _database)
+    for away in (OperationalError, InterfaceError, TimeoutError):
+        app.register_error_handler(away, _database)
     app.register_error_handler(500, _unexpected)
 
 
@@ -76,13 +80,21 @@ def respond(status: int, sentence: Sentence, errors: Mapping[str, Any] | None = 
     if request.path.startswith("/api/") or request.accept_mimetypes.best == "application/json":
         response = problem(status, sentence, errors)
     else:
-        page = render_template("errors/page.html", status=status, sentence=sentence, errors=errors)
-        response = Response(page, status, mimetype="text/html")
+        response = Response(_page(status, sentence, errors), status, mimetype="text/html")
     if status in RETRY_AFTER:
         response.headers["Retry-After"] = RETRY_AFTER[status]
     if status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     return response
+
+
+def _page(status: int, sentence: Sentence, errors: Mapping[str, Any] | None) -> str:
+    """The refusal as a page. Where the database is away, one that asks it for nothing: neither who reads it, nor our name."""
+    try:
+        return render_template("errors/page.html", status=status, sentence=sentence, errors=errors)
+    except SQLAlchemyError:
+        g.identity, g.council = Identity(NOBODY), Settings()
+        return render_template("errors/page.html", status=status, sentence=sentence, errors=errors)
 
 
 def problem(status: int, sentence: Sentence, errors: Mapping[str, Any] | None = None) -> Response:
@@ -110,11 +122,11 @@ def _http(error: HTTPException) -> Response:
     return answer
 
 
-def _database(error: OperationalError) -> Response:
-    logger.error("the database refused: %s", error.orig)
-    return respond(507 if disk_is_full(error) else 503, Sentence(SAID[507 if disk_is_full(error) else 503]))
+def _database(error: SQLAlchemyError) -> Response:
+    logger.error("the database refused: %s", error)
+    status = 507 if isinstance(error, OperationalError) and disk_is_full(error) else 503
+    return respond(status, Sentence(SAID[status]))
 
 
 def _unexpected(error: Exception) -> Response:
-    g.pop("identity", None)  # what is wrong may be the database: the page of the error must not ask it again
     return respond(500, Sentence(SAID[500]))

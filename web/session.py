@@ -63,12 +63,12 @@ def handshake(auth: Any) -> Callable[[], Identity]:
 
     Raises PermissionError where a token is given that is no good.
     """
-    if isinstance(auth, dict) and auth.get("token"):
-        ask = _ask(str(auth["token"]), Means.TOKEN)
-        if ask().person is None:
-            raise PermissionError
-        return ask
-    return _ask(*_credentials())
+    given = isinstance(auth, dict) and auth.get("token")
+    secret, means = (str(given), Means.TOKEN) if given else _credentials()
+    ask = _ask(secret, means)
+    if means is Means.TOKEN and ask().person is None:
+        raise PermissionError
+    return ask
 
 
 def _ask(secret: str | None, means: Means) -> Callable[[], Identity]:

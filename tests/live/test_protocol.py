@@ -4,10 +4,13 @@ import time
 
 import pytest
 import socketio
+import sqlalchemy as sa
 
+from events import log
 from events.catalogue import View
 from events.stream import Cursor
-from ideas_hub import audiences, comments, moves, sessions, sponsors, votes
+from ideas_hub import audiences, comments, db, moves, sessions, sponsors, votes
+from ideas_hub.clock import now
 from ideas_hub.ideas import Stage
 from ideas_hub.people import Actor
 from tests import make
@@ -222,9 +225,33 @@ def test_the_fifth_malformed_message_ends_the_connection(hub, watch):
 
 
 @pytest.mark.sqlite_only
-def test_a_token_that_is_no_good_opens_nothing(hub, running):
+@pytest.mark.parametrize("credentials", [{"token": "made up"}, {"headers": {"Authorization": "Bearer made-up"}}], ids=str)
+def test_a_token_that_is_no_good_opens_nothing(hub, running, credentials):
     with pytest.raises(socketio.exceptions.ConnectionError):
-        Watcher(running.url, token="made up")
+        Watcher(running.url, **credentials)
+
+
+@pytest.mark.sqlite_only
+def test_a_token_may_come_as_a_header(hub, running):
+    watcher = Watcher(running.url, headers={"Authorization": f"Bearer {token(make.person())}"})
+    assert watcher.watch("me")["refused"] == []
+    watcher.leave()
+
+
+def test_a_fact_that_this_code_cannot_read_stops_nothing(hub, watch):
+    """A newer server writes to the same log: its facts keep their places, and tell nothing."""
+    watcher = watch("board")
+    with db.transaction() as session:
+        session.execute(
+            sa.update(log.head_table).values(position=log.head_table.c.position + 1, public=log.head_table.c.public + 1)
+        )
+        here = log.head(session)
+        row = {"position": here.position, "public": here.number(View.PUBLIC), "type": "idea.of_tomorrow", "audience": 0}
+        session.execute(sa.insert(log.event_table).values(**row, data={"tomorrow": 1}, at=now()))
+    idea = make.idea()
+    assert watcher.wait_for("idea.posted")["data"]["idea"] == idea
+    again = watch("board", cursor=watcher.ack["cursor"]).ack
+    assert (again["mode"], [event["type"] for event in again["events"]]) == ("resume", ["idea.posted"])
 
 
 @pytest.mark.sqlite_only

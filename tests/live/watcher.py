@@ -11,7 +11,7 @@ WITHIN = 5.0  # seconds; nothing here needs more than a fraction of it
 
 
 class Watcher:
-    def __init__(self, url: str, *, token: str | None = None, cookie: str | None = None, transports: Any = None) -> None:
+    def __init__(self, url: str, *, token: str | None = None, headers: Any = None, transports: Any = None) -> None:
         self.messages: list[tuple[str, Any]] = []
         self.changed = threading.Condition()
         self.ack: dict[str, Any] = {}
@@ -22,7 +22,7 @@ class Watcher:
             url,
             namespaces=["/live"],
             auth={"token": token} if token else None,
-            headers={"Cookie": cookie} if cookie else {},
+            headers=headers or {},
             transports=transports or ["websocket"],
         )
 

@@ -145,7 +145,7 @@ def compare(browser, method: str, path: str, ref: str) -> None:
     secret = browser.open(path, method=method, **sent)
     missing = browser.open(path.replace(ref, never), method=method, **sent)
     assert secret.status_code == missing.status_code, (method, path)
-    # What is wrong with a form is said before it is looked whose it is; the address of a form leads to the idea's, whatever it is.
+    # What is wrong with a form is said before it is looked whose it is; a form's address leads to the idea's, whatever it is.
     assert secret.status_code in (303, 404, 405, 422), (method, path)
     assert timeless(secret.text).replace(ref, never) == timeless(missing.text), (method, path)
     assert (secret.location or "").replace(ref, never) == (missing.location or ""), (method, path)
