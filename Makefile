@@ -1,5 +1,5 @@
 # Set-up in one command each. Everything it makes stands in .venv/, node_modules/, web/static/vendor/ and var/,
-# also the download caches, so `make clean` leaves nothing behind. What is up to date is not made again.
+# also the download caches. What is up to date is not made again.
 
 PYTHON ?= python3
 PYTEST_ARGS ?=

@@ -35,7 +35,7 @@ class Answer(Base):
 
 
 class AnswerClock(Base):
-    """The obligation to answer an idea: since when, until when, and when it was met. An idea has one at a time."""
+    """The obligation to answer an idea: since when, until when, and when it was met. An idea has one at the most."""
 
     __tablename__ = "answer_clock"
 

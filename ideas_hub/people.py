@@ -148,7 +148,7 @@ class Actor:
 
 
 NOBODY = Actor()
-HUB = Actor(name="Ideas Hub")  # what acts when the clock does: chores and commands at the console
+HUB = Actor(name="Ideas Hub")  # who acts when nobody does: the clock, and whoever fills a hub
 
 
 # Rules

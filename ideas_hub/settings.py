@@ -1,5 +1,6 @@
 """What admins set: thresholds, and the themes that ideas are about."""
 
+import re
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -8,6 +9,8 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from events.catalogue import View
 from ideas_hub.db import Base, reading, transaction
+from ideas_hub.errors import Invalid, _
+from ideas_hub.people import Directorate
 
 # Model
 
@@ -55,16 +58,26 @@ class ThemeCard:
 
 
 def change_settings(**values: Any) -> None:
-    """Set what is named; the rest stays. Raises TypeError for a setting that does not exist."""
+    """Set what is named; the rest stays. Raises TypeError for a setting that does not exist, and Invalid for a wrong value."""
     changed = asdict(Settings(**values))
+    votes, days = changed["answer_votes"], changed["answer_days"]
+    if set(votes) != {view.word for view in View} or not all(isinstance(least, int) and least > 0 for least in votes.values()):
+        raise Invalid.field("answer_votes", _("Say for each audience how many votes oblige an answer: one at least."))
+    if not 1 <= days <= 250:
+        raise Invalid.field("answer_days", _("Give between 1 and 250 working days for an answer."))
     with transaction() as session:
         for name in values:
             session.merge(Setting(name=name, value=changed[name]))
 
 
-def add_theme(slug: str, name: str, *, directorate_id: int | None = None) -> None:
-    """Add a theme, or rename the one with that slug."""
+def add_theme(slug: str, name: str, *, directorate: str | None = None) -> None:
+    """Add a theme, or change the one with that slug. Raises Invalid (no slug, or a directorate that is not there)."""
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", slug) or len(slug) > 40:
+        raise Invalid.field("slug", _("A slug is small letters and digits, with hyphens between them."))
     with transaction() as session:
+        directorate_id = session.scalar(select(Directorate.id).where(Directorate.name == directorate))
+        if directorate is not None and directorate_id is None:
+            raise Invalid.field("directorate", _("Name a directorate of this hub."))
         theme = session.scalar(select(Theme).where(Theme.slug == slug)) or Theme(slug=slug)
         theme.name, theme.directorate_id = name, directorate_id
         session.add(theme)

@@ -18,7 +18,7 @@ from ideas_hub.comments import CommentKind, post_comment, withdraw_comment
 from ideas_hub.db import reading
 from ideas_hub.ideas import Idea, Stage, post_idea
 from ideas_hub.moves import answer_idea, move_idea
-from ideas_hub.people import Actor, Directorate, Kind, Person, Role, add_person, name_lead
+from ideas_hub.people import Actor, Kind, Person, Role, add_person, name_lead
 from ideas_hub.settings import add_theme
 from ideas_hub.sponsors import name_sponsor
 from ideas_hub.votes import cast_vote
@@ -138,9 +138,7 @@ def regular(*roles: str) -> Actor:
 
 
 def theme(slug: str, *, directorate: str | None = None) -> str:
-    with reading() as session:
-        place = session.scalar(select(Directorate.id).where(Directorate.name == directorate))
-    add_theme(slug, slug.title(), directorate_id=place)
+    add_theme(slug, slug.title(), directorate=directorate)
     return slug
 
 

@@ -1,4 +1,5 @@
-"""Pages, forms, JSON and everything that touches the network. `create_app` is the only wiring there is."""
+"""Pages, forms, JSON and everything that touches the network. `create_app` wires them;
+`wsgi.py` adds what only a server has: sockets, the relay, the worker."""
 
 from dataclasses import dataclass
 from pathlib import Path

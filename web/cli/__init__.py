@@ -10,8 +10,9 @@ from flask.cli import AppGroup
 
 from ideas_hub import db, schema
 from ideas_hub.errors import Invalid, Refusal
-from ideas_hub.people import Kind, Role, add_person
+from ideas_hub.people import Kind, Role, add_person, name_lead
 from ideas_hub.sessions import make_token
+from ideas_hub.settings import add_theme, change_settings, current_settings
 from web.cli import demo
 
 person = AppGroup("person", help="People of the hub.")
@@ -21,6 +22,9 @@ def init_app(app: Flask) -> None:
     app.cli.add_command(migrate)
     app.cli.add_command(person)
     app.cli.add_command(token)
+    app.cli.add_command(lead)
+    app.cli.add_command(theme)
+    app.cli.add_command(council)
     app.cli.add_command(demo_command)
 
 
@@ -71,6 +75,46 @@ def person_add(email: str, name: str, kind: str, team: str | None, directorate: 
 def token(email: str, days: int) -> None:
     """Print a new API token for the person with that address. It is not shown again."""
     click.echo(make_token(email, days))
+
+
+@click.command("lead")
+@click.argument("directorate")
+@click.argument("email")
+@plainly
+def lead(directorate: str, email: str) -> None:
+    """Make a member of staff the lead of a directorate: who answers for ideas that have no sponsor."""
+    name_lead(directorate, email)
+
+
+@click.command("theme")
+@click.argument("slug")
+@click.argument("name")
+@click.option("--directorate", help="Whose lead answers for ideas of this theme that have no sponsor.")
+@plainly
+def theme(slug: str, name: str, directorate: str | None) -> None:
+    """Add a theme that ideas can be about, or change the one with that slug."""
+    add_theme(slug, name, directorate=directorate)
+
+
+@click.command("council")
+@click.option("--name")
+@click.option("--public-votes", type=int, help="How many votes oblige an answer to an idea open to everybody.")
+@click.option("--staff-votes", type=int, help="The same for an idea among staff.")
+@click.option("--leadership-votes", type=int, help="The same for an idea among leaders.")
+@click.option("--answer-days", type=int, help="Within how many working days.")
+@plainly
+def council(name: str | None, answer_days: int | None, **votes: int | None) -> None:
+    """Set what is this council's own, and print what is set."""
+    given = {key.removesuffix("_votes"): number for key, number in votes.items() if number is not None}
+    values = {"council": name, "answer_days": answer_days}
+    changed: dict[str, Any] = {key: value for key, value in values.items() if value is not None}
+    if given:
+        changed["answer_votes"] = current_settings().answer_votes | given
+    if changed:
+        change_settings(**changed)
+    now = current_settings()
+    least = ", ".join(f"{number} {audience}" for audience, number in now.answer_votes.items())
+    click.echo(f"{now.council}: an answer is owed at {least} votes, within {now.answer_days} working days.")
 
 
 @click.command("demo")

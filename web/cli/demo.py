@@ -237,8 +237,7 @@ def _move_in(council: Council) -> None:
 
 def _add_themes(council: Council, themes: Sequence[dict[str, Any]]) -> None:
     for theme in themes:
-        team = council.leads[theme["directorate"]].team
-        settings.add_theme(theme["slug"], theme["name"], directorate_id=team.directorate_id if team else None)
+        settings.add_theme(theme["slug"], theme["name"], directorate=theme["directorate"])
     click.echo(f"Themes: {len(themes)}, for which {len(council.leads)} directorates answer")
 
 
