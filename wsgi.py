@@ -77,7 +77,7 @@ def main() -> int:
     except (WrongSetting, Refusal) as wrong:
         print(wrong, file=sys.stderr)
         return 1
-    except SQLAlchemyError as away:
+    except (SQLAlchemyError, OSError) as away:
         print(f"The database of IDEAS_HUB_DATABASE_URL cannot be used: {away.__cause__ or away}", file=sys.stderr)
         return 1
     return 0

@@ -125,7 +125,8 @@ class Gateway(Namespace):
         cursor = message.get("cursor")
         if cursor is not None and not isinstance(cursor, str):
             raise Malformed("cursor must be text or null")
-        if len(connection.rooms | {room(connection.view, topic) for topic in topics}) > MOST_TOPICS + 1:
+        watched = connection.rooms - {room(connection.view, "")}
+        if len(watched | {room(connection.view, topic) for topic in topics}) > MOST_TOPICS:
             raise Malformed(f"at most {MOST_TOPICS} topics a connection")
         self.stream.catch_up()
         with self.stream.telling:
@@ -164,8 +165,8 @@ class Gateway(Namespace):
     def _strike(self, sid: str, error: str) -> dict[str, Any]:
         if connection := self.connections.get(sid):
             connection.strikes += 1
-            if connection.strikes >= MOST_STRIKES:
-                self.socketio.server.disconnect(sid, namespace=NAMESPACE)
+            if connection.strikes >= MOST_STRIKES:  # after the answer, which goes out before anything else gets its turn
+                self.socketio.start_background_task(self.socketio.server.disconnect, sid, namespace=NAMESPACE)
         return {"ok": False, "error": error}
 
     # Rooms

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 
 from ideas_hub.errors import Invalid, Sentence, _
 
+BLANK = "\u115f\u1160\u2800\u3164\uffa0"  # letters and signs that are drawn as nothing
 TOO_LONG = _("Your text is %(excess)d characters too long. We kept it.")
 
 
 def shows(letter: str) -> bool:
-    """Does the letter leave a mark on a page? Spaces, marks of direction and their like do not."""
-    return unicodedata.category(letter)[0] not in "CZ"
+    """Does the letter leave a mark on a page of its own? Spaces, marks of direction, accents and empty letters do not."""
+    return unicodedata.category(letter)[0] not in "CMZ" and letter not in BLANK
 
 
 def measured(texts: Mapping[str, str], sizes: Mapping[str, int], needed: Mapping[str, str]) -> dict[str, str]:

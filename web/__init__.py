@@ -38,7 +38,7 @@ from web import (
     votes,
 )
 
-MOST_BYTES = 256 * 1024  # of one request
+MOST_BYTES = 1024 * 1024  # of one request: more than any text may hold, so that one that is too long is named, and kept
 
 PAGES = (home, ideas, votes, comments, sponsors, moves, answers, audiences, board, me, appearance, sign_in)
 PARTS = (text, errors, limits, session, headers, pages, health, *PAGES, api, cli)

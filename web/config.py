@@ -44,6 +44,9 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Config:
     database_url = read.text("DATABASE_URL", f"sqlite:///{VAR}/hub.db")
     if not database_url.startswith(("sqlite:///", "postgresql://", "postgres://")):
         raise WrongSetting(f"{PREFIX}DATABASE_URL must begin with sqlite:/// or postgresql://.")
+    redis_url = read.text("REDIS_URL", "") or None
+    if redis_url and not redis_url.startswith(("redis://", "rediss://", "unix://")):
+        raise WrongSetting(f"{PREFIX}REDIS_URL must begin with redis://, rediss:// or unix://.")
     local = urlsplit(base_url).hostname in LOOPBACK
     demo, limits = read.switch("DEMO", ("", "1"), "") == "1", read.switch("RATE_LIMITS", ("on", "off"), "on") == "on"
     if demo and not (local and host in LOOPBACK):
@@ -58,7 +61,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Config:
         port=port,
         demo=demo,
         rate_limits=limits,
-        redis_url=read.text("REDIS_URL", "") or None,
+        redis_url=redis_url,
         origins=_origins(base_url, read.text("ALLOWED_ORIGINS", ""), local and demo),
         trusted_proxies=read.number("TRUSTED_PROXIES", 0),
     )

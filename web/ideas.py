@@ -170,7 +170,7 @@ def page(ref: str) -> ResponseReturnValue:
     return _page(ref, None)
 
 
-@blueprint.get("/ideas/<ref:ref>/<any(head, course, side, outcome, acts, timeline):part>")
+@blueprint.get("/ideas/<ref:ref>/<any(head, course, side, words, outcome, acts, say, timeline):part>")
 def part(ref: str, part: str) -> ResponseReturnValue:
     """A part of an idea's page, as the page holds it."""
     shown = idea_page(actor(), ref)
@@ -179,7 +179,8 @@ def part(ref: str, part: str) -> ResponseReturnValue:
         more = _for_acts(card)
     if part == "timeline":
         more = {"story": story(stream(), actor(), ref)}
-    return render_template(f"ideas/_{part}.html", page=shown, idea=card, refused=None, **more)
+    template = "comments/_form.html" if part == "say" else f"ideas/_{part}.html"
+    return render_template(template, page=shown, idea=card, refused=None, **more)
 
 
 @blueprint.get("/ideas/<ref:ref>/<any(moves, answers, sponsor, audience, hide, restore, withdraw):form>")

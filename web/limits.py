@@ -20,7 +20,7 @@ from web.session import SAFE, identity
 LONGEST_ADDRESS = 8192
 A_MINUTE = {  # how often, by what is done: for a person, and for a network of people who are not signed in
     "read": (1200, 6000),
-    "vote": (120, 300),
+    "vote": (300, 600),
     "write": (30, 300),
     "act": (120, 300),
 }

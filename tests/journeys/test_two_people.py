@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -157,6 +158,37 @@ def test_a_paused_board_counts_what_changes_and_shows_it_when_it_goes_on(town: T
     assert board.page.inner_text("[data-live-pause]").strip() == "Pause"
 
 
+@pytest.mark.sqlite_only  # the database has no part in it
+def test_revised_words_appear_on_an_open_page(town: Town, server: Callable[..., Server], watch: Watch):
+    reader = watch(server(), f"/ideas/{town.benches}", town.other)
+    change_idea(town.author, town.benches, texts={"problem": "The hill has grown steeper."})
+    reader.until_shows("The hill has grown steeper.")
+    assert not reader.was_reloaded
+
+
+@pytest.mark.sqlite_only  # the database has no part in it
+def test_what_concerns_many_parts_of_a_page_is_one_request(town: Town, server: Callable[..., Server], watch: Watch):
+    reader = watch(server(), f"/ideas/{town.benches}", town.other)
+    asked: list[str] = []
+    reader.page.on("request", lambda request: asked.append(urlsplit(request.url).path))
+    make.moved(town.benches, "parked")
+    for part in ("course", "timeline"):
+        reader.until("part => document.getElementById(part).innerText.toLowerCase().includes('parked')", part)
+    assert asked == [f"/ideas/{town.benches}"]
+
+
+@pytest.mark.sqlite_only  # the database has no part in it
+def test_the_form_to_comment_closes_with_a_merge_and_keeps_what_is_typed(town: Town, server: Callable[..., Server], watch: Watch):
+    hub = server()
+    writer, reader = (watch(hub, f"/ideas/{town.benches}", person) for person in (town.neighbour, town.other))
+    writer.page.fill(f"{COMMENT} textarea[name=body]", "Half a sent")
+    make.moved(town.benches, "merged", into=town.buses)
+    for page in (writer, reader):
+        page.until_shows("Comments are closed here")
+    assert writer.page.input_value(f"{COMMENT} textarea[name=body]") == "Half a sent"
+    assert reader.page.locator(COMMENT).count() == 0
+
+
 def test_new_ideas_wait_behind_a_button_and_the_list_stands_still(town: Town, server: Callable[..., Server], watch: Watch):
     hub = server()
     reader = watch(hub, "/ideas")
@@ -173,6 +205,41 @@ def test_new_ideas_wait_behind_a_button_and_the_list_stands_still(town: Town, se
     assert reader.keys() == [f"idea:{second}", f"idea:{first}", *before]
     make.cast(first, residents=1)
     reader.until_votes(first, 1)
+
+
+@pytest.mark.sqlite_only  # the database has no part in it
+def test_a_list_that_shows_other_ideas_ceases_to_watch_those_that_left_it(
+    town: Town, server: Callable[..., Server], watch: Watch
+):
+    last, *_others = [make.idea(title=f"Idea {number}") for number in range(20)]
+    reader = watch(server(), "/ideas")
+    sent: list[str] = []
+    reader.page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(str(frame))))
+    reader.page.reload()
+    reader.until_live()
+    new = make.idea(title="Newer than all")
+    reader.until("() => document.querySelector('[data-new-on]:not([hidden])')")
+    reader.page.click("[data-new-on] button")
+    reader.until_shows("Newer than all")
+    reader.until_live()
+    make.cast(new, residents=1)
+    reader.until_votes(new, 1)
+    assert [last in frame for frame in sent if '"unwatch"' in frame] == [True]
+
+
+@pytest.mark.sqlite_only  # the database has no part in it
+def test_a_paused_board_stays_as_it_is_when_its_reader_may_see_more(town: Town, server: Callable[..., Server], watch: Watch):
+    clerk = make.staff("Rhodri Jenkins")
+    make.idea(audience="leadership", title="Close the east wing")
+    board = watch(server(), "/board", clerk)
+    board.page.click("[data-live-pause]")
+    make.changed(clerk, "leader")
+    make.cast(town.buses, residents=1)
+    board.until("() => document.querySelector('[data-live-pause]').innerText.includes(': ')")
+    assert "Close the east wing" not in board.page.content()
+    board.page.click("[data-live-pause]")
+    board.until_shows("Close the east wing")
+    assert not board.was_reloaded
 
 
 def test_a_restricted_idea_leaves_the_open_pages_of_residents_within_two_seconds(

@@ -87,7 +87,7 @@ UNREADABLE: list[tuple[int, dict[str, Any]]] = [
     (415, {"data": b"{}", "content_type": "text/plain"}),
     (415, {"data": b"{}"}),
     (415, {"data": b"{}", "content_type": JSON, "headers": {"Content-Encoding": "gzip"}}),
-    (413, {"data": b"a" * 300_000, "content_type": JSON}),
+    (413, {"data": b"a" * 1_100_000, "content_type": JSON}),
 ]
 
 

@@ -1,6 +1,7 @@
 // Parts of a page that are fetched again when something happened: the same address, the same template, the same permission.
 //
-// One fetch of a part is under way at a time; whatever happens meanwhile is joined into one more after it.
+// One fetch of a part is under way at a time; whatever happens meanwhile is joined into one more after it. What concerns more
+// than a few parts at once is one fetch of the page that holds them all.
 
 import * as facts from "./facts.js";
 import { held } from "./pause.js";
@@ -8,9 +9,11 @@ import { reconcile } from "./reconcile.js";
 import { isGone } from "./gone.js";
 import { announce, offer } from "./waiting.js";
 
+const FEW = 2; // parts that are fetched one by one
+const SPREAD = 250; // milliseconds over which watchers of one page ask for it again
 const AGAIN_AFTER = [500, 1_000, 2_000, 5_000]; // milliseconds, after a fetch that failed
 
-/** @type {Map<Element, {again: boolean, own: boolean, failures: number, work: Promise<void>}>} */
+/** @type {Map<Element, {again: boolean, own: boolean, page?: Promise<Element|null>, failures: number, work: Promise<void>}>} */
 const busy = new Map();
 const broughtIn = new WeakMap(); // part → when it was last asked for, of what stands there now
 
@@ -26,7 +29,8 @@ export function around(element) {
 
 /** Fetch again what an event concerns. */
 export function onEvent(event) {
-  for (const part of all()) if (concerns(part, event)) refresh(part, { idea: event.data.idea });
+  const concerned = all().filter((part) => concerns(part, event));
+  for (const part of concerned) refresh(part, { idea: event.data.idea, together: concerned.length > FEW });
 }
 
 function concerns(part, event) {
@@ -42,10 +46,11 @@ export function pending() {
 }
 
 /**
- * Bring a part up to date, and resolve when it is. With `own`, what is new is the reader's own and appears at once.
+ * Bring a part up to date, and resolve when it is. With `own`, what is new is the reader's own and appears at once;
+ * `together` with others, it is taken out of the whole page.
  * @returns {Promise<void>}
  */
-export function refresh(part, { own = false, idea } = {}) {
+export function refresh(part, { own = false, idea, together = false } = {}) {
   if (!own && changing.has(part)) {
     changing.set(part, performance.now());
     return Promise.resolve();
@@ -53,11 +58,13 @@ export function refresh(part, { own = false, idea } = {}) {
   if (!own && held(`part ${part.id}`, () => refresh(part), idea)) return Promise.resolve();
   const running = busy.get(part);
   if (running) {
+    if (!own && coming && running.page === coming) return running.work; // the page is still to be asked for, and will show this
     running.again = true;
     running.own ||= own;
+    running.page = together && !running.own ? wholePage() : undefined;
     return running.work;
   }
-  const state = { again: true, own, failures: 0 };
+  const state = { again: true, own, page: together ? wholePage() : undefined, failures: 0 };
   busy.set(part, state);
   state.work = run(part, state).finally(() => busy.delete(part));
   return state.work;
@@ -80,20 +87,38 @@ export async function whileChanging(part, work) {
 
 async function run(part, state) {
   while (state.again && part.isConnected) {
-    state.again = false;
-    const own = state.own;
-    state.own = false;
+    const { own, page } = state;
+    state.again = state.own = false;
     const asked = performance.now(), { signal } = connection;
     try {
-      const fresh = await load(part.dataset.src, part.id);
+      const fresh = page ? await within(page, part) : await load(part.dataset.src, part.id);
       if (fresh) put(part, fresh, { own, asked });
       state.failures = 0;
     } catch {
       state.again = true;
       state.own ||= own;
       if (!signal.aborted) await pause(AGAIN_AFTER[Math.min(state.failures++, AGAIN_AFTER.length - 1)]);
+      state.page = page && !state.own ? wholePage() : undefined;
     }
   }
+}
+
+let coming; // the page, about to be asked for
+
+/** The page's `<main>`, asked for in a moment: whoever needs it until then shares it, and not all watchers ask at once. */
+function wholePage() {
+  coming ??= (async () => {
+    await pause(Math.random() * SPREAD);
+    coming = undefined;
+    return load(location.href, "main");
+  })();
+  return coming;
+}
+
+/** A part as that page holds it; where it does not, as the server has it by itself. */
+async function within(page, part) {
+  const main = await page;
+  return main && (main.querySelector(`#${CSS.escape(part.id)}`) ?? load(part.dataset.src, part.id));
 }
 
 /**
@@ -105,7 +130,7 @@ export async function load(address, id) {
     credentials: "same-origin",
     headers: { Accept: "text/html", "X-Requested-With": "live" },
     cache: "no-store",
-    signal: within(8_000),
+    signal: abortedAfter(8_000),
   });
   if (answer.status >= 500 || answer.status === 429) throw new Error(`${answer.status}`);
   if (!answer.ok) return null;
@@ -158,7 +183,7 @@ export function hurry() {
 }
 
 /** Aborted after so long, or when the server is back. */
-function within(milliseconds) {
+function abortedAfter(milliseconds) {
   const stop = new AbortController();
   setTimeout(() => stop.abort(), milliseconds);
   connection.signal.addEventListener("abort", () => stop.abort(), { once: true });

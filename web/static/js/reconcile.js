@@ -100,12 +100,12 @@ function* keyed(root) {
 }
 
 /** Is somebody at work in there: with focus in a field, a `<details>` open, or words typed? */
-export function isHeld(element) {
+function isHeld(element) {
   const focus = element.contains(document.activeElement) && isField(document.activeElement);
   return focus || element.matches("details[open]") || element.querySelector("details[open] form") !== null || hasTyped(element);
 }
 
-export function hasTyped(element) {
+function hasTyped(element) {
   return [...element.querySelectorAll("textarea, input, select")].some(isTyped);
 }
 
@@ -114,7 +114,7 @@ function isField(element) {
 }
 
 /** Does it hold anything but what the server put in? */
-export function isTyped(field) {
+function isTyped(field) {
   if (!isField(field)) return false;
   if (field.type === "checkbox" || field.type === "radio") return field.checked !== field.defaultChecked;
   if (field.tagName !== "SELECT") return field.value !== field.defaultValue;

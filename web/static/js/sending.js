@@ -91,10 +91,10 @@ async function onRefused(form, submitter, answer) {
   form.requestSubmit(submitter);
 }
 
-/** The part that shows what the form does: it stands in it, or sends to the same address that the part comes from. */
+/** The part that shows what the form does: it comes from the address that the form is sent to, or the form stands in it. */
 function partOf(form) {
   const path = (address) => new URL(address ?? "", location.href).pathname;
-  return parts.around(form) ?? parts.all().find((part) => path(part.dataset.src) === path(form.getAttribute("action")));
+  return parts.all().find((part) => path(part.dataset.src) === path(form.getAttribute("action"))) ?? parts.around(form);
 }
 
 function complain(form, text) {

@@ -3,6 +3,7 @@
 import { change, load } from "./parts.js";
 
 const PAUSE = 350; // milliseconds without a key, before we ask
+const SHORTEST = 8; // characters of a text that is worth asking about; it has two words of three letters, too
 
 const asked = new WeakMap(); // part → how to stop asking
 
@@ -23,6 +24,7 @@ function plan(part, field) {
 
 async function ask(part, field, signal) {
   const text = field.value.trim();
+  if (text.length < SHORTEST || (text.match(/\p{L}{3,}/gu) ?? []).length < 2) return;
   try {
     const fresh = await load(`${part.dataset.src}?${new URLSearchParams({ text })}`, part.id);
     if (fresh && !signal.aborted) change(part, fresh);

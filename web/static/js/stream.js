@@ -22,6 +22,7 @@ const MOST_TOPICS = 200;
 export class Stream {
   #told; #topics; #cursor; #socket; #retry; #tries = 0;
   #watching = 0; // which watch is the latest
+  #watched = new Set(); // topics asked for on this connection
   #answered = false;
   #early = []; // events that came before the answer to the watch
   #last = -1; // the greatest sequence that was handed on
@@ -49,7 +50,10 @@ export class Stream {
       autoConnect: false,
       forceNew: true,
     });
-    this.#socket.on("connect", () => this.#watch());
+    this.#socket.on("connect", () => {
+      this.#watched.clear();
+      this.#watch();
+    });
     this.#socket.on("connect_error", () => this.#later());
     this.#socket.on("disconnect", () => this.#later());
     this.#socket.on("event", (event) => this.#hear() && this.#tell(event));
@@ -147,6 +151,9 @@ export class Stream {
     this.#answered = false;
     this.#early = [];
     const topics = this.#topics().slice(0, MOST_TOPICS);
+    const left = [...this.#watched].filter((topic) => !topics.includes(topic));
+    if (left.length) this.#socket.emit("unwatch", { topics: left });
+    this.#watched = new Set(topics);
     this.#socket.timeout(PATIENCE).emit("watch", { topics, cursor: this.#cursor }, (late, ack) => {
       if (mine !== this.#watching) return;
       if (late || !ack.ok) return this.#hangUp();

@@ -46,12 +46,14 @@ function onAck(ack, { resumed }) {
   for (const topic of ack.refused) refused(topic);
 }
 
-/** All that the page shows, in one request, until that succeeds. */
+/** All that the page shows, in one request, until that succeeds; while it is paused, later. What is gone goes by itself. */
 async function reload(delay = 500) {
-  reloading = true;
+  reloading = !pause.held("page", reload);
+  if (!reloading) return;
   if (await page.catchUp()) reloading = false;
   else setTimeout(() => reload(Math.min(delay * 2, 5_000)), delay);
 }
+
 /** A topic that we may not watch: its idea is gone, or is ours to see but by other rights (its author's, a moderator's). */
 async function refused(topic) {
   const ref = topic.replace(/^idea:/, "");
@@ -74,7 +76,7 @@ function countNew(event) {
   const forms = [...document.querySelectorAll("form[data-new-on]")].filter((form) => !form.closest("[data-calm]"));
   if (!forms.some((form) => form.dataset.newOn.split(/\s+/).includes(event.type))) return;
   clearTimeout(counting);
-  counting = setTimeout(() => page.catchUp(), 300 + Math.random() * 700);
+  counting = setTimeout(() => pause.held("page", reload) || page.catchUp(), 300 + Math.random() * 700);
 }
 let counting;
 
