@@ -3,7 +3,10 @@
 
 const SENT = "sent"; // marks a draft whose form was sent: it is put back only to who steps back or reloads
 
+const reader = document.body.dataset.reader || "nobody"; // a draft is shown to who wrote it, and to nobody else
+
 export function start() {
+  if (reader !== "nobody") clearOthers();
   const [visit] = performance.getEntriesByType("navigation");
   const stepsBack = visit?.type === "back_forward" || visit?.type === "reload";
   for (const form of document.querySelectorAll("form[data-keep]")) {
@@ -52,8 +55,15 @@ function fillIn(form, draft) {
   });
 }
 
+/** Somebody else uses this browser now: what others were typing is theirs. */
+function clearOthers() {
+  attempt(() => {
+    for (const name of Object.keys(sessionStorage)) if (name.startsWith("draft ") && !name.startsWith(`draft ${reader} `)) sessionStorage.removeItem(name);
+  });
+}
+
 function nameOf(form) {
-  return `draft ${form.dataset.keep || form.getAttribute("action") || location.pathname}`;
+  return `draft ${reader} ${form.dataset.keep || form.getAttribute("action") || location.pathname}`;
 }
 
 function read(form) {

@@ -16,6 +16,7 @@ const MOST_TOPICS = 200;
  * @property {(ack: object, why: {resumed: boolean}) => void} onAck  tallies and refusals; with `resumed` false, reload what is shown
  * @property {(event: object) => void} onEvent  one event, once, in order
  * @property {(facts: object) => void} onFacts  tallies by topic
+ * @property {() => void} onRights  whoever opened this page is somebody else now, or may see other things
  * @property {() => void} onChange  it may have become live, or have ceased to be
  */
 
@@ -61,8 +62,9 @@ export class Stream {
     this.#socket.on("head", ({ cursor }) => {
       if (this.#hear() && this.#answered) this.#cursor = cursor;
     });
-    this.#socket.on("reset", () => {
+    this.#socket.on("reset", ({ why }) => {
       this.#hear();
+      if (why === "rights") this.#told.onRights();
       this.#forget();
       this.#watch();
     });

@@ -22,7 +22,7 @@ export function isLive() {
 
 export function start() {
   if (!main) return;
-  stream = new Stream(topics, main.dataset.liveCursor || null, { onAck, onEvent, onFacts: facts.take, onChange });
+  stream = new Stream(topics, main.dataset.liveCursor || null, { onAck, onEvent, onFacts: facts.take, onRights, onChange });
   pause.start();
   stream.start();
   addEventListener("pagehide", () => stream.stop());
@@ -52,6 +52,11 @@ async function reload(delay = 500) {
   if (!reloading) return;
   if (await page.catchUp()) reloading = false;
   else setTimeout(() => reload(Math.min(delay * 2, 5_000)), delay);
+}
+
+/** Signed out, or in as somebody else, in another tab: the name at the top and every form are of the one who was here before. */
+function onRights() {
+  location.reload();
 }
 
 /** A topic that we may not watch: its idea is gone, or is ours to see but by other rights (its author's, a moderator's). */
