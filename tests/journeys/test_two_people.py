@@ -227,21 +227,6 @@ def test_a_list_that_shows_other_ideas_ceases_to_watch_those_that_left_it(
     assert [last in frame for frame in sent if '"unwatch"' in frame] == [True]
 
 
-@pytest.mark.sqlite_only  # the database has no part in it
-def test_a_paused_board_stays_as_it_is_when_its_reader_may_see_more(town: Town, server: Callable[..., Server], watch: Watch):
-    clerk = make.staff("Rhodri Jenkins")
-    make.idea(audience="leadership", title="Close the east wing")
-    board = watch(server(), "/board", clerk)
-    board.page.click("[data-live-pause]")
-    make.changed(clerk, "leader")
-    make.cast(town.buses, residents=1)
-    board.until("() => document.querySelector('[data-live-pause]').innerText.includes(': ')")
-    assert "Close the east wing" not in board.page.content()
-    board.page.click("[data-live-pause]")
-    board.until_shows("Close the east wing")
-    assert not board.was_reloaded
-
-
 def test_a_restricted_idea_leaves_the_open_pages_of_residents_within_two_seconds(
     town: Town, server: Callable[..., Server], watch: Watch, visitor: Visitors
 ):
