@@ -69,11 +69,15 @@ def change_idea(
         idea = find(session, actor, Idea, ref, lock=True)
         if revision is not None and revision != idea.revision:
             raise Changed
+        changed = False
         if texts or themes is not None:
-            revise(session, actor, idea, texts or {}, themes)
+            changed = revise(session, actor, idea, texts or {}, themes)
         if short_title is not None:
             require(actor, "shorten", idea)
-            _shorten(session, idea, checked({"short_title": short_title})["short_title"])
+            changed |= _shorten(idea, checked({"short_title": short_title})["short_title"])
+        if changed:
+            touch(idea)
+            record(session, IdeaRevised(idea=idea.ref, audience=idea.effective_audience))
         if audience is not None:
             _set_audience(session, actor, idea, audience)
 
@@ -146,12 +150,10 @@ def restore_comment(actor: Actor, ref: str, comment: str) -> None:
 # Steps
 
 
-def _shorten(session: Session, idea: Idea, short_title: str) -> None:
-    """Step: give the idea a short title. Announces `idea.revised`. No change is harmless."""
-    if short_title != idea.short_title:
-        idea.short_title = short_title
-        touch(idea)
-        record(session, IdeaRevised(idea=idea.ref, audience=idea.effective_audience))
+def _shorten(idea: Idea, short_title: str) -> bool:
+    """Step: give the idea a short title, and say whether it had another."""
+    changed, idea.short_title = short_title != idea.short_title, short_title
+    return changed
 
 
 def _set_audience(session: Session, actor: Actor, idea: Idea, audience: View) -> None:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, ForeignKey, Index, String, Text, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from events.catalogue import IdeaPosted, IdeaRevised, IdeaWithdrawn, View
+from events.catalogue import IdeaPosted, IdeaWithdrawn, View
 from events.moment import Moment
 from ideas_hub import search
 from ideas_hub.clock import now
@@ -252,8 +252,8 @@ def withdraw_idea(actor: Actor, ref: str) -> None:
 # Steps
 
 
-def revise(session: Session, actor: Actor, idea: Idea, texts: Mapping[str, str], themes: Sequence[str] | None) -> None:
-    """Step: change the texts or themes of a new idea, keep the revision, announce `idea.revised`. No change is harmless."""
+def revise(session: Session, actor: Actor, idea: Idea, texts: Mapping[str, str], themes: Sequence[str] | None) -> bool:
+    """Step: change the texts or themes of a new idea, keep the revision, and say whether anything changed."""
     require(actor, "revise", idea)
     if idea.stage is not Stage.NEW:
         raise RuleBroken(_("This idea has moved on, so its words stay as they are."))
@@ -262,7 +262,7 @@ def revise(session: Session, actor: Actor, idea: Idea, texts: Mapping[str, str],
     if about is not None and {theme.id for theme in about} == {theme.id for theme in idea.themes}:
         about = None
     if not changed and about is None:
-        return
+        return False
     for name, text in changed.items():
         setattr(idea, name, text)
     if about is not None:
@@ -272,8 +272,7 @@ def revise(session: Session, actor: Actor, idea: Idea, texts: Mapping[str, str],
         idea.revised_at = now()
         keep_revision(session, actor, idea)
         put_in_search(session, idea)
-    touch(idea)
-    record(session, IdeaRevised(idea=idea.ref, audience=idea.effective_audience))
+    return True
 
 
 def keep_revision(session: Session, actor: Actor, idea: Idea) -> None:
