@@ -396,8 +396,8 @@ def possible_sponsors(actor: Actor, ref: str) -> list[PersonCard]:
         if not may(actor, "name_sponsor", idea):
             return []
         people = session.scalars(select(Person).where(Person.held.any()).order_by(Person.name)).all()
-        able = [person for person in people if person.actor().view >= idea.effective_audience]
-        return [person.card() for person in able if {"sponsor", "leader"} & {role.value for role in person.roles}]
+        able = [person for person in people if may(person.actor(), "sponsor", idea)]
+        return [person.card() for person in able if person.actor().view >= idea.effective_audience]
 
 
 def _whole(session: Session, actor: Actor, idea: Idea) -> IdeaWhole:
