@@ -4,7 +4,8 @@
   Both run the test once on each kind, unless it is marked `sqlite_only` or `postgresql_only`.
   Marked `demo`, the database holds the demo council.
 - `server`: starts servers on that database. `proxy`: a bad network to put in front. `visitor`: somebody at a browser.
-- `postgres`, `redis`: running ones, for all tests of a session. Who wants to stop one makes one (`support.services`).
+- `postgres`, `redis`: running ones, for all tests of a process (`make test` has two, each with whole files to itself).
+  Who wants to stop one makes one (`support.services`).
 """
 
 from collections import Counter
