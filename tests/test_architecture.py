@@ -18,7 +18,21 @@ from ideas_hub.live import SENTENCES
 ROOT = Path(__file__).parent.parent
 PACKAGES = ["events", "ideas_hub", "web", "wsgi"]  # each may import those before it
 READING_ORDER = [
-    *("errors", "clock", "db", "people", "permissions", "settings", "sessions", "search", "texts", "ideas", "stages", "answers"),
+    *(
+        "errors",
+        "clock",
+        "db",
+        "people",
+        "permissions",
+        "settings",
+        "sessions",
+        "search",
+        "texts",
+        "differences",
+        "ideas",
+        "stages",
+        "answers",
+    ),
     *("sponsors", "votes", "comments", "trials", "lessons", "merges", "moves", "audiences", "cards", "board", "live", "chores"),
     "schema",
 ]
