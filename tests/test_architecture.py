@@ -123,7 +123,7 @@ def test_references_are_all_that_an_event_can_carry() -> None:
     for kind in TYPES.values():
         carried = {field.name for field in fields(kind)} - {"audience"}
         assert carried <= {
-            *("idea", "comment", "into", "answer", "person", "sponsor", "voter", "by"),  # references
+            *("idea", "comment", "into", "merged", "answer", "person", "sponsor", "voter", "by"),  # references
             *("hiding", "change", "term", "ideas", "comments"),  # rows and counts
             *("was", "to", "due"),  # stages, views, days
         }, kind.type
