@@ -8,11 +8,14 @@ import eventlet  # noqa: E402
 
 eventlet.monkey_patch()
 
+import errno  # noqa: E402
 import logging  # noqa: E402
+import resource  # noqa: E402
 import signal  # noqa: E402
 import socket  # noqa: E402
 import sys  # noqa: E402
 import threading  # noqa: E402
+import time  # noqa: E402
 
 from eventlet import hubs, tpool, wsgi  # noqa: E402
 from eventlet.event import Event  # noqa: E402
@@ -31,42 +34,132 @@ from web.worker import Worker  # noqa: E402
 BACKLOG = 4096  # eventlet's own 50 never lets a whole council come back at once
 MOST_SOCKETS = 20_000
 LONGEST_LINE = 64 * 1024  # of a request; addresses that are too long are refused by the hub, in words
+FAREWELL = 10.0  # seconds that requests and sockets have to end when the server is told to
+
+logger = logging.getLogger("ideas_hub.server")
+
+
+class Door:
+    """Where requests come in: eventlet's server, which its own loop could only end by dropping what is under way.
+
+    Each connection is `[address, socket, state]`, as eventlet has it, and one on which nothing was asked yet is `NEW`.
+    """
+
+    NEW = "new"
+
+    def __init__(self, app: Flask, host: str, port: int) -> None:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        # A second server on the same port would otherwise get every other request, and nobody would be told.
+        self.listener = eventlet.listen((host, port), family=family, backlog=BACKLOG, reuse_port=False)
+        # eventlet knows where a body ends that comes in chunks; unless told so, Werkzeug would not read it.
+        environ = {"wsgi.input_terminated": True}
+        options = {"log_output": False, "debug": False, "url_length_limit": LONGEST_LINE}
+        self.server = wsgi.Server(self.listener, self.listener.getsockname(), app, environ=environ, **options)
+        self.pool = eventlet.GreenPool(MOST_SOCKETS)
+        self.connections: dict[int, list] = {}
+        self.accepting = eventlet.spawn(self._accept_all)
+
+    def _accept_all(self) -> None:
+        while True:
+            try:
+                self._serve(*self.listener.accept())
+            except OSError as refusal:
+                if refusal.errno != errno.ECONNABORTED:  # who asked is not gone: there is no file left for it
+                    logger.error("no connection can be taken just now: %s", refusal)
+                    eventlet.sleep(1)
+
+    def _serve(self, connection: socket.socket, address: object) -> None:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        one = [address, connection, self.NEW]
+        self.connections[id(one)] = one
+        self.pool.spawn(self.server.process_request, one).link(self._ended, one)
+
+    def _ended(self, _: object, one: list) -> None:
+        del self.connections[id(one)]
+        eventlet.greenio.shutdown_safe(one[1])
+        one[1].close()
+
+    def close(self) -> None:
+        """Take nobody in any more. Who stood at the door already is served; each answer is the last on its connection."""
+        self.server.keepalive = False
+        self.accepting.kill()
+        self.listener.setblocking(False)
+        try:
+            while True:
+                self._serve(*self.listener.accept())
+        except OSError:
+            self.listener.close()
+
+    def wait(self, until: float) -> int:
+        """Wait until all have their answers, or that moment (monotonic) comes, and return how many have none."""
+        closed = time.monotonic()
+        while self.connections and time.monotonic() < until:
+            for one in list(self.connections.values()):
+                if one[2] == wsgi.STATE_IDLE or (one[2] == self.NEW and time.monotonic() > closed + 1):
+                    self._let_go(one[1])
+            eventlet.sleep(0.02)
+        return len(self.connections)
+
+    @staticmethod
+    def _let_go(connection: socket.socket) -> None:
+        """Unless it has a question that was not read yet."""
+        try:
+            connection.fd.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)  # type: ignore[attr-defined]
+        except BlockingIOError:
+            eventlet.greenio.shutdown_safe(connection)
+        except OSError:
+            return  # its own reader is about to see the same
 
 
 def serve(app: Flask) -> None:
-    """Serve until SIGTERM or SIGINT. A second server on the same SQLite file is refused."""
+    """Serve until SIGTERM or SIGINT, then finish what is under way. A second server on the same SQLite file is refused."""
     database = db.database()
     database.offload = tpool.execute  # an fsync would block the loop
     with app.app_context():
-        settings, stream = hub().config, hub().stream
+        settings, stream, leaving = hub().config, hub().stream, hub().leaving
     gateway = Gateway(app, stream, handshake, origins=list(settings.origins))
     relay = Relay(stream, watched=gateway.watched, send=gateway.send, rights=gateway.recheck, expire=gateway.expire)
     database.committed = relay.nudge
     worker = Worker()
     for loop in (relay.run, worker.run):
         threading.Thread(target=loop, daemon=True).start()
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
-        listener = eventlet.listen((settings.host, settings.port), family=family, backlog=BACKLOG)
+        door = Door(app, settings.host, settings.port)
     except OSError as taken:
         raise WrongSetting(f"IDEAS_HUB_PORT {settings.port} on {settings.host} cannot be listened on: {taken}.") from taken
     note = " (demo: anybody may sign in as anybody)" if settings.demo else ""
     print(f"Ideas Hub is at {settings.base_url}{note}", flush=True)
-    stopping = Event()
-    for ending in (signal.SIGTERM, signal.SIGINT):
-        # Not an exception: that would be raised in whatever request is being served at the moment.
-        signal.signal(ending, lambda *_: hubs.get_hub().schedule_call_global(0, stopping.send))
-    # eventlet knows where a body ends that comes in chunks; unless told so, Werkzeug would not read it.
-    options = {"environ": {"wsgi.input_terminated": True}, "url_length_limit": LONGEST_LINE, "max_size": MOST_SOCKETS}
-    eventlet.spawn(wsgi.server, listener, app, log_output=False, debug=False, **options)
-    stopping.wait()
-    relay.stop()
+    _told_to_stop().wait()
+    until = time.monotonic() + FAREWELL
+    leaving.set()
+    door.close()
     worker.stop()
+    gateway.say_goodbye()
+    if dropped := door.wait(until):
+        logger.warning("%d connections did not end within %g seconds, and were cut", dropped, FAREWELL)
+    relay.stop()
+
+
+def _told_to_stop() -> Event:
+    """What is sent at the first SIGTERM or SIGINT. The second one ends the process at once."""
+    stopping = Event()
+
+    def stop(*_: object) -> None:
+        for ending in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(ending, signal.SIG_DFL)
+        # Not an exception: that would be raised in whatever request is being served at the moment.
+        hubs.get_hub().schedule_call_global(0, stopping.send)
+
+    for ending in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(ending, stop)
+    return stopping
 
 
 def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a socket is a file, and the usual 1024 are soon gone
     try:
         app = create_app(from_environment())
         with db.database().claimed():

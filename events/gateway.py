@@ -4,6 +4,7 @@ No commands come in here, only what somebody wants to watch. Rooms are named by 
 nothing is ever sent without a room. The room with the empty topic holds all who watch anything in that view.
 """
 
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from events.stream import Stream, Viewer
 NAMESPACE = "/live"
 MOST_TOPICS, MOST_STRIKES = 200, 5
 MOST_BYTES = 64 * 1024  # of one message from a client
+GOODBYES = 500  # a second: all of them at once would come to the next server at once
+LONGEST_GOODBYE, HANGING_UP = 3.0, 1.0  # seconds
 
 
 class Who(Protocol):
@@ -63,6 +66,7 @@ class Gateway(Namespace):
         self.stream, self.sign_in = stream, sign_in
         self.connections: dict[str, Connection] = {}
         self.members: Counter[str] = Counter()  # how many sockets are in each room
+        self.leaving = False
         self.socketio = SocketIO(
             app,
             async_mode="eventlet",
@@ -106,9 +110,26 @@ class Gateway(Namespace):
                 self._leave(sid, connection, name)
             self.socketio.emit("reset", {"why": "rights"}, namespace=NAMESPACE, to=sid)
 
+    # What the server asks for
+
+    def say_goodbye(self) -> None:
+        """End every connection, a few at a time, so that its owner goes to another server. Nobody new is let in."""
+        self.leaving = True
+        everybody, server = list(self.connections), self.socketio.server
+        for sid in everybody:
+            server.disconnect(sid, namespace=NAMESPACE)
+            self.socketio.sleep(min(1 / GOODBYES, LONGEST_GOODBYE / len(everybody)))
+        patience = time.monotonic() + HANGING_UP  # who heard that hangs up
+        while time.monotonic() < patience and not all(socket.closed for socket in server.eio.sockets.values()):
+            self.socketio.sleep(0.02)
+        for socket in list(server.eio.sockets.values()):
+            socket.close(wait=False)
+
     # What clients send
 
     def on_connect(self, auth: Any = None) -> bool:
+        if self.leaving:
+            return False
         try:
             ask = self.sign_in(auth)
         except PermissionError:

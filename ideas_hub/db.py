@@ -5,6 +5,7 @@ for another one of this process while it holds anything. PostgreSQL: each transa
 """
 
 import fcntl
+import os
 import secrets
 import threading
 import time
@@ -134,7 +135,8 @@ class SQLite(Database):
             self._let_go()
 
     def _claim(self, refusal: str) -> None:
-        file = open(f"{self.url.database}.lock", "w")  # noqa: SIM115  held until this process lets go
+        name = os.path.realpath(str(self.url.database))  # one lock for one file, by whatever name it is opened
+        file = open(f"{name}.lock", "w")  # noqa: SIM115  held until this process lets go
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as taken:

@@ -48,7 +48,6 @@ NEEDED = {
     "hypothesis": _("Say what you believe will happen."),
     "test": _("Say what is the smallest test that would tell."),
     "measure": _("Say what you will measure."),
-    "ends": _("Say on which day the trial ends."),
 }
 
 

@@ -1,7 +1,8 @@
 """Pages, forms, JSON and everything that touches the network. `create_app` wires them;
 `wsgi.py` adds what only a server has: sockets, the relay, the worker."""
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
@@ -50,6 +51,7 @@ class Hub:
 
     config: config.Config
     stream: Stream
+    leaving: threading.Event = field(default_factory=threading.Event)  # set when the server was told to end
 
 
 def create_app(settings: config.Config | None = None) -> Flask:

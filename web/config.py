@@ -37,7 +37,7 @@ class Config:
 def from_environment(environ: Mapping[str, str] = os.environ) -> Config:
     """The settings, with their defaults. Raises WrongSetting."""
     read = _Reader(environ)
-    host, port = read.text("HOST", "127.0.0.1"), read.number("PORT", 8000)
+    host, port = read.text("HOST", "127.0.0.1"), read.number("PORT", 8000, least=1)
     base_url = read.text("BASE_URL", f"http://{f'[{host}]' if ':' in host else host}:{port}").rstrip("/")
     if urlsplit(base_url).scheme not in ("http", "https") or not urlsplit(base_url).hostname:
         raise WrongSetting(f"{PREFIX}BASE_URL must be an address like https://ideas.example.gov.uk, not {base_url!r}.")
@@ -74,10 +74,10 @@ class _Reader:
     def text(self, name: str, default: str) -> str:
         return self.environ.get(PREFIX + name, "").strip() or default
 
-    def number(self, name: str, default: int) -> int:
+    def number(self, name: str, default: int, *, least: int = 0) -> int:
         text = self.text(name, str(default))
-        if not text.isdecimal() or int(text) > 65535:
-            raise WrongSetting(f"{PREFIX}{name} must be a whole number up to 65535, not {text!r}.")
+        if not text.isdecimal() or not least <= int(text) <= 65535:
+            raise WrongSetting(f"{PREFIX}{name} must be a whole number from {least} to 65535, not {text!r}.")
         return int(text)
 
     def switch(self, name: str, values: tuple[str, ...], default: str) -> str:

@@ -1,0 +1,51 @@
+"""A second server: beside others on PostgreSQL, refused on one SQLite file, and never on a port that is taken."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ideas_hub import db
+from tests.support.hub import ROOT, environment
+
+
+def start_another(folder: Path, database_url: str, **settings: object) -> subprocess.CompletedProcess[str]:
+    """A server that is expected to refuse."""
+    env = environment(database_url, **settings)
+    return subprocess.run([sys.executable, ROOT / "wsgi.py"], env=env, cwd=folder, capture_output=True, text=True, timeout=30)
+
+
+@pytest.mark.sqlite_only
+@pytest.mark.parametrize("name", ["the same", "relative", "a link to the file", "a link to its folder"])
+def test_a_second_server_on_one_file_is_refused_whatever_it_calls_that_file(hub: db.Database, server, tmp_path, name):
+    server()
+    file = Path(str(hub.url.database))
+    link, folder = tmp_path / "link.db", tmp_path / "folder"
+    link.symlink_to(file)
+    folder.symlink_to(file.parent)
+    called = {
+        "the same": str(file),
+        "relative": os.path.relpath(file, tmp_path),
+        "a link to the file": str(link),
+        "a link to its folder": str(folder / file.name),
+    }[name]
+    second = start_another(tmp_path, f"sqlite:///{called}", PORT=1)
+    assert second.returncode == 1
+    assert second.stderr == f"Another server or migration is at work on {called}.\n"
+
+
+@pytest.mark.sqlite_only
+def test_the_lock_of_a_server_dies_with_it(hub: db.Database, server):
+    server().kill()
+    server()
+
+
+@pytest.mark.postgresql_only
+def test_a_second_server_on_one_port_is_refused_in_one_line(hub: db.Database, database_url, server, tmp_path):
+    first = server()
+    second = start_another(tmp_path, database_url, PORT=first.port)
+    assert second.returncode == 1
+    assert second.stderr.startswith(f"IDEAS_HUB_PORT {first.port} on 127.0.0.1 cannot be listened on: ")
+    assert second.stderr.count("\n") == 1
