@@ -150,6 +150,15 @@ class IdeaMerged(IdeaEvent, type="idea.merged", feeds=EVERYWHERE, facts=True):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IdeaTookIn(IdeaEvent, type="idea.took_in"):
+    """Another idea, `merged`, became part of this one, with its votes. Carries that one's title. Told only to
+    who can see both."""
+
+    merged: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IdeaStageChanged(IdeaEvent, type="idea.stage_changed", feeds=EVERYWHERE, facts=True):
     """An idea moved in the pipeline. Carries both stages, who moved it and the reason."""
 

@@ -16,6 +16,7 @@ from ideas_hub import search
 from ideas_hub.answers import Answer, AnswerClock
 from ideas_hub.clock import now
 from ideas_hub.db import reading
+from ideas_hub.errors import Missing
 from ideas_hub.ideas import OPEN_TO_VOTES, Idea, IdeaTheme, Revision, Stage, stage_counts
 from ideas_hub.lessons import Lesson, LessonCard, lesson_of
 from ideas_hub.people import Actor, Person, PersonCard
@@ -377,16 +378,35 @@ class RevisionCard:
     by: PersonCard
     at: datetime
 
+    @property
+    def texts(self) -> dict[str, str]:
+        return {name: getattr(self, name) for name in ("title", "problem", "proposal", "gain", "cost_of_inaction")}
 
-def revisions(actor: Actor, ref: str) -> list[RevisionCard]:
-    """Every revision of an idea's texts, newest first. Raises Missing."""
+
+def revisions(actor: Actor, ref: str, *, until: int | None = None, limit: int = 100) -> list[RevisionCard]:
+    """The newest revisions of an idea's texts, or the newest until that one, newest first. Raises Missing."""
     with reading() as session:
         idea = find(session, actor, Idea, ref)
         query = select(Revision, Person).join(Person, Person.id == Revision.by_id).where(Revision.idea_id == idea.id)
-        return [
-            RevisionCard(r.number, r.title, r.problem, r.proposal, r.gain, r.cost_of_inaction, by.card(), r.at)
-            for r, by in session.execute(query.order_by(Revision.number.desc()))
-        ]
+        if until is not None:
+            query = query.where(Revision.number <= until)
+        return [_revision_card(*row) for row in session.execute(query.order_by(Revision.number.desc()).limit(limit))]
+
+
+def two_revisions(actor: Actor, ref: str, one: int, other: int) -> tuple[RevisionCard, RevisionCard]:
+    """Those two revisions of an idea's texts, the earlier first. Raises Missing where there is none of such a number."""
+    with reading() as session:
+        idea = find(session, actor, Idea, ref)
+        query = select(Revision, Person).join(Person, Person.id == Revision.by_id).where(Revision.idea_id == idea.id)
+        found = [_revision_card(*row) for row in session.execute(query.where(Revision.number.in_((one, other))))]
+    by_number = {card.number: card for card in found}
+    if not {one, other} <= set(by_number):
+        raise Missing
+    return by_number[min(one, other)], by_number[max(one, other)]
+
+
+def _revision_card(r: Revision, by: Person) -> RevisionCard:
+    return RevisionCard(r.number, r.title, r.problem, r.proposal, r.gain, r.cost_of_inaction, by.card(), r.at)
 
 
 def possible_sponsors(actor: Actor, ref: str) -> list[PersonCard]:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, ForeignKey, Index, String, Text, func, select
@@ -189,6 +190,11 @@ def checked(texts: Mapping[str, str]) -> dict[str, str]:
     return measured(texts, SIZES, NEEDED)
 
 
+def can_be_withdrawn(idea: Any, comments: int) -> bool:
+    """Is an idea (its row or its card) new, and has nobody answered to it? `comments`: how many its author can see."""
+    return idea.stage is Stage.NEW and not idea.votes and not comments
+
+
 def hot_score(votes: int, posted_at: datetime) -> float:
     """Newer ideas stand higher, and ten times the votes make up for two weeks (the shape of Reddit's published formula)."""
     return round(math.log10(max(votes, 1)) + posted_at.timestamp() / TEN_TIMES_THE_VOTES, 7)
@@ -238,7 +244,7 @@ def withdraw_idea(actor: Actor, ref: str) -> None:
         idea = find(session, actor, Idea, ref, lock=True)
         require(actor, "withdraw", idea)
         # Only comments that the actor may see stand in the way: a refusal must not tell of others.
-        if idea.stage is not Stage.NEW or idea.votes or idea.comments_in(actor.view):
+        if not can_be_withdrawn(idea, idea.comments_in(actor.view)):
             raise RuleBroken(_("This idea has votes or comments, or has moved on, so it can no longer be withdrawn."))
         with recounted(session, idea):
             idea.withdrawn_at = now()

@@ -38,14 +38,18 @@ class LessonCard:
     at: datetime
 
 
+# Rules
+
+NEEDED = {"lesson": _("Say what others can learn from this.")}
+
+
 # Steps
 
 
 def learn(session: Session, actor: Actor, idea: Idea, reason: str, *, lesson: str) -> None:
     """Step: the idea enters the stage `learned` with its lesson. Raises Invalid where there is none."""
     check_move(idea, Stage.LEARNED)
-    needed = {"lesson": _("Say what others can learn from this.")}
-    text = measured({"lesson": lesson}, {"lesson": 10_000}, needed)["lesson"]
+    text = measured({"lesson": lesson}, {"lesson": 10_000}, NEEDED)["lesson"]
     session.add(Lesson(idea_id=idea.id, text=text, by_id=actor.person_id, at=now()))
     enter(session, actor, idea, Stage.LEARNED, reason)
 

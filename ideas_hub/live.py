@@ -28,6 +28,7 @@ from events.catalogue import (
     IdeaSponsored,
     IdeaSponsorLeft,
     IdeaStageChanged,
+    IdeaTookIn,
     IdeaWithdrawn,
     View,
     idea_topic,
@@ -56,6 +57,7 @@ SENTENCES: Mapping[str, str] = {
     "idea.restored": _("Shown again by a moderator."),
     "idea.withdrawn": _("Withdrawn by its author."),
     "idea.merged": _("Merged into another idea, with its votes."),
+    "idea.took_in": _("“%(title)s” was merged into this idea, with its votes."),
     "idea.stage_changed": _("%(from)s to %(to)s, by %(by)s."),
     "idea.sponsored": _("%(sponsor)s became sponsor."),
     "idea.sponsor_left": _("%(sponsor)s is no longer the sponsor."),
@@ -121,7 +123,7 @@ class Live:
         if isinstance(event, IdeaRestricted) and found.view < View.named(event.to):
             return data
         idea = found.ideas.get(event.idea)
-        if idea is None:
+        if idea is None or (isinstance(event, IdeaTookIn) and event.merged not in found.ideas):
             return None
         if isinstance(event, CommentEvent):
             return self._comment_data(event, data, found)
@@ -152,6 +154,8 @@ class Live:
             return {"text": answer and answer.text, "by": answer and person_json(answer.by.card())}
         if isinstance(event, IdeaAnswerDue | IdeaAnswerOverdue):
             return {"text": None, "due": event.due}
+        if isinstance(event, IdeaTookIn):
+            return {"merged": event.merged, "title": found.ideas[event.merged].title, "by": found.person(event.by)}
         data: Data = {"title": idea.title, "authors": [person_json(a.person.card()) for a in idea.authorships]}
         if isinstance(event, IdeaMerged):
             data["into"] = event.into if event.into in found.ideas else None
@@ -165,6 +169,7 @@ class _Found:
         self.view = view
         refs = {event.idea for event in events if isinstance(event, IdeaEvent)}
         refs |= {event.into for event in events if isinstance(event, IdeaMerged)}
+        refs |= {event.merged for event in events if isinstance(event, IdeaTookIn)}
         self.ideas = _by(session, Idea, "ref", refs, visible_in(view, Idea))
         named = {event.comment for event in events if isinstance(event, CommentEvent) and not event.is_tombstone}
         self.comments = _by(session, Comment, "ref", named, visible_in(view, Comment))
@@ -208,8 +213,9 @@ def _tallies(idea: Idea, view: View) -> Data:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A fact in a timeline: what happened as a sentence, and the reason that came with it."""
+    """A fact in a timeline: what happened as a sentence, and the reason that came with it. `id` is the event's."""
 
+    id: str
     type: str
     at: datetime
     sentence: Sentence
@@ -247,6 +253,7 @@ def lines(events: Iterable[Data]) -> list[Line]:
     """Those events as lines for people."""
     return [
         Line(
+            event["id"],
             event["type"],
             datetime.fromisoformat(event["time"]),
             Sentence(SENTENCES[event["type"]], {name: _spoken(name, value) for name, value in event["data"].items()}),

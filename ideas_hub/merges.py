@@ -3,12 +3,19 @@
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from events.catalogue import IdeaTookIn
 from ideas_hub import answers, votes
+from ideas_hub.db import record
 from ideas_hub.errors import Invalid, Missing, RuleBroken, _
 from ideas_hub.ideas import Idea, Stage
 from ideas_hub.people import Actor
 from ideas_hub.permissions import find, visible_to
 from ideas_hub.stages import check_move, enter
+
+# Rules
+
+NEEDED = {"into": _("Choose another idea to merge this one into.")}
+
 
 # Steps
 
@@ -19,18 +26,20 @@ def lock_both(session: Session, actor: Actor, ref: str, into: str) -> tuple[Idea
     Raises Missing (the idea itself) and Invalid (`into` is not an idea that the actor may see, or the same).
     """
     if ref == into:
-        raise Invalid.field("into", _("Choose another idea to merge this one into."))
+        raise Invalid.field("into", NEEDED["into"])
     try:
         first, second = (find(session, actor, Idea, each, lock=True) for each in sorted((ref, into)))
     except Missing:
         if session.scalar(select(Idea.id).where(Idea.ref == ref, visible_to(actor, Idea))) is None:
             raise
-        raise Invalid.field("into", _("Choose another idea to merge this one into.")) from None
+        raise Invalid.field("into", NEEDED["into"]) from None
     return (first, second) if first.ref == ref else (second, first)
 
 
 def merge(session: Session, actor: Actor, idea: Idea, into: Idea, reason: str) -> None:
-    """Step: the idea enters the stage `merged`, and its votes go with it, each person's once. Announces `idea.merged`.
+    """Step: the idea enters the stage `merged`, and its votes go with it, each person's once.
+
+    Announces `idea.merged`, and `idea.took_in` of the other one, to those who can see both.
 
     Raises RuleBroken (the target was merged itself) and Invalid (it is hidden or has a narrower audience: its name would be
     told to those who may not see it).
@@ -43,3 +52,4 @@ def merge(session: Session, actor: Actor, idea: Idea, into: Idea, reason: str) -
     votes.move_all(session, idea, into)
     answers.stop_clock(session, idea)
     enter(session, actor, idea, Stage.MERGED, reason, note=into.ref)
+    record(session, IdeaTookIn(idea=into.ref, merged=idea.ref, by=actor.ref or "", audience=idea.effective_audience))

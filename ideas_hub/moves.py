@@ -6,41 +6,45 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from ideas_hub import answers
+from ideas_hub import answers, lessons, merges, trials
 from ideas_hub.clock import today
 from ideas_hub.db import transaction
 from ideas_hub.errors import Invalid, Sentence, _
 from ideas_hub.ideas import Idea, Stage
-from ideas_hub.lessons import learn
-from ideas_hub.merges import lock_both, merge
 from ideas_hub.people import Actor
-from ideas_hub.permissions import find, require
-from ideas_hub.stages import STAGE_LABELS, check_move, enter
-from ideas_hub.trials import start_trial
+from ideas_hub.permissions import find, may, require
+from ideas_hub.stages import NO_SPONSOR, STAGE_LABELS, check_move, enter, lacks_sponsor, onward
 
 # Rules
 
-NEEDS: Mapping[Stage, tuple[str, ...]] = {
-    Stage.TRIAL: ("hypothesis", "test", "measure", "ends"),
-    Stage.LEARNED: ("lesson",),
-    Stage.PARKED: ("review_on",),
-    Stage.MERGED: ("into",),
+# What a stage needs, and the sentence for who left it out.
+NEEDS: Mapping[Stage, Mapping[str, str]] = {
+    Stage.TRIAL: trials.NEEDED,
+    Stage.LEARNED: lessons.NEEDED,
+    Stage.PARKED: {"review_on": _("Say on which day to look at it again.")},
+    Stage.MERGED: merges.NEEDED,
 }
-ASKED_FOR = {
-    "hypothesis": _("Say what you believe will happen."),
-    "test": _("Say what is the smallest test that would tell."),
-    "measure": _("Say what you will measure."),
-    "ends": _("Say on which day the trial ends."),
-    "lesson": _("Say what others can learn from this."),
-    "review_on": _("Say on which day to look at it again."),
-    "into": _("Choose another idea to merge this one into."),
-}
+
+
+def open_moves(actor: Actor, idea: Any) -> list[Stage]:
+    """Where the actor may move an idea (its row or its card) as it stands, in the order of the board."""
+    return [to for to in onward(idea.stage) if may(actor, _act(to), idea) and not lacks_sponsor(idea, to)]
+
+
+def in_the_way(actor: Actor, idea: Any) -> str | None:
+    """Why a stage that the actor would expect is not among `open_moves`; None where none is missing."""
+    shut = (to for to in onward(idea.stage) if may(actor, _act(to), idea) and lacks_sponsor(idea, to))
+    return NO_SPONSOR if any(shut) else None
+
+
+def _act(to: Stage) -> str:
+    return "merge" if to is Stage.MERGED else "move"
 
 
 def checked_needs(to: Stage, given: Mapping[str, Any]) -> dict[str, Any]:
     """What entering that stage needs. Raises Invalid, naming all that is missing, and all that does not belong to it."""
-    needed = NEEDS.get(to, ())
-    errors = {name: Sentence(ASKED_FOR[name]) for name in needed if given.get(name) in (None, "")}
+    needed = NEEDS.get(to, {})
+    errors = {name: Sentence(said) for name, said in needed.items() if given.get(name) in (None, "")}
     for name, value in given.items():
         if value not in (None, "") and name not in needed:
             errors[name] = Sentence(_("This does not belong to the stage “%(to)s”."), {"to": Sentence(STAGE_LABELS[to])})
@@ -93,18 +97,18 @@ def _move(
     answering: bool = False,
 ) -> Idea:
     into = needs.get("into") if to is Stage.MERGED else None
-    idea, target = lock_both(session, actor, ref, into) if into else (find(session, actor, Idea, ref, lock=True), None)
-    require(actor, "merge" if to is Stage.MERGED else "move", idea)
+    idea, target = merges.lock_both(session, actor, ref, into) if into else (find(session, actor, Idea, ref, lock=True), None)
+    require(actor, _act(to), idea)
     if answering:
         require(actor, "answer", idea)
     check_move(idea, to)
     given = checked_needs(to, needs)
     if target is not None:
-        merge(session, actor, idea, target, reason)
+        merges.merge(session, actor, idea, target, reason)
     elif to is Stage.TRIAL:
-        start_trial(session, actor, idea, reason, **given)
+        trials.start_trial(session, actor, idea, reason, **given)
     elif to is Stage.LEARNED:
-        learn(session, actor, idea, reason, **given)
+        lessons.learn(session, actor, idea, reason, **given)
     elif to is Stage.PARKED:
         _park(session, actor, idea, reason, **given)
     else:

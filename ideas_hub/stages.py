@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -58,9 +59,17 @@ STAGE_LABELS: Mapping[Stage, str] = {
 }
 
 
+NO_SPONSOR = _("An idea needs a sponsor before it can be explored.")
+
+
 def onward(stage: Stage) -> list[Stage]:
     """The stages that can be entered from this one, in the order of the board."""
     return [to for to in Stage if stage in MOVES.get(to, ())]
+
+
+def lacks_sponsor(idea: Any, to: Stage) -> bool:
+    """Can an idea (its row or its card) not enter that stage for want of a sponsor?"""
+    return to is Stage.EXPLORING and idea.sponsor_ref is None
 
 
 def check_move(idea: Idea, to: Stage) -> None:
@@ -70,8 +79,8 @@ def check_move(idea: Idea, to: Stage) -> None:
         raise RuleBroken(_("This idea is in the stage “%(to)s” already."), **words)
     if idea.stage not in MOVES.get(to, ()):
         raise RuleBroken(_("An idea cannot go from “%(was)s” to “%(to)s”."), **words)
-    if to is Stage.EXPLORING and idea.sponsor_id is None:
-        raise RuleBroken(_("An idea needs a sponsor before it can be explored."))
+    if lacks_sponsor(idea, to):
+        raise RuleBroken(NO_SPONSOR)
 
 
 def checked_reason(reason: str) -> str:

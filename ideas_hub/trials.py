@@ -48,6 +48,7 @@ NEEDED = {
     "hypothesis": _("Say what you believe will happen."),
     "test": _("Say what is the smallest test that would tell."),
     "measure": _("Say what you will measure."),
+    "ends": _("Say on which day the trial ends."),
 }
 
 

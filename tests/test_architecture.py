@@ -18,7 +18,21 @@ from ideas_hub.live import SENTENCES
 ROOT = Path(__file__).parent.parent
 PACKAGES = ["events", "ideas_hub", "web", "wsgi"]  # each may import those before it
 READING_ORDER = [
-    *("errors", "clock", "db", "people", "permissions", "settings", "sessions", "search", "texts", "ideas", "stages", "answers"),
+    *(
+        "errors",
+        "clock",
+        "db",
+        "people",
+        "permissions",
+        "settings",
+        "sessions",
+        "search",
+        "texts",
+        "differences",
+        "ideas",
+        "stages",
+        "answers",
+    ),
     *("sponsors", "votes", "comments", "trials", "lessons", "merges", "moves", "audiences", "cards", "board", "live", "chores"),
     "schema",
 ]
@@ -109,7 +123,7 @@ def test_references_are_all_that_an_event_can_carry() -> None:
     for kind in TYPES.values():
         carried = {field.name for field in fields(kind)} - {"audience"}
         assert carried <= {
-            *("idea", "comment", "into", "answer", "person", "sponsor", "voter", "by"),  # references
+            *("idea", "comment", "into", "merged", "answer", "person", "sponsor", "voter", "by"),  # references
             *("hiding", "change", "term", "ideas", "comments"),  # rows and counts
             *("was", "to", "due"),  # stages, views, days
         }, kind.type

@@ -81,6 +81,13 @@ class Form:
             raise Invalid.field(name, _("Write a day like 26 February 2027."))
         return None
 
+    def number(self, name: str) -> int | None:
+        """A whole number that somebody chose, None where nothing was."""
+        typed = self.value(name).strip()
+        if typed and not (typed.isascii() and typed.isdecimal() and len(typed) < 10):
+            raise Invalid.field(name, _("Write a whole number."))
+        return int(typed) if typed else None
+
     def word(self, name: str, words: type[W]) -> W | None:
         """One of a list, None where nothing was chosen."""
         chosen = self.value(name)

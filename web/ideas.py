@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Any
 
 from flask import Blueprint, Flask, redirect, render_template, request, url_for
@@ -12,6 +13,7 @@ from events.catalogue import BOARD, IDEAS, View
 from ideas_hub.audiences import change_idea
 from ideas_hub.cards import (
     IdeaCard,
+    RevisionCard,
     Sort,
     Wanted,
     counts,
@@ -20,9 +22,11 @@ from ideas_hub.cards import (
     possible_sponsors,
     revisions,
     similar_ideas,
+    two_revisions,
     whole_idea,
 )
 from ideas_hub.comments import CommentKind, Thread, threads
+from ideas_hub.differences import Piece, changed
 from ideas_hub.errors import Invalid, RuleBroken, _
 from ideas_hub.ideas import Stage, post_idea, withdraw_idea
 from ideas_hub.live import story
@@ -35,6 +39,7 @@ from web.session import actor, somebody
 
 PIECE = 20  # ideas of a list
 THREADS, ALL_THREADS = 50, 1000
+REVISIONS = 5  # on a page: two texts may differ in every word, and comparing them takes its time
 TEXTS = ("title", "problem", "proposal", "gain", "cost_of_inaction", "place")
 
 blueprint = Blueprint("ideas", __name__)
@@ -279,9 +284,32 @@ def _editing(card: IdeaCard, form: Form) -> str:
     return render_template("ideas/edit.html", idea=card, form=form, themes=themes())
 
 
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A revision beside an earlier one: of its texts those that are not alike, word by word. The first stands alone."""
+
+    before: RevisionCard | None
+    revision: RevisionCard
+    changes: Mapping[str, tuple[Piece, ...]]
+
+
+def compared(before: RevisionCard | None, revision: RevisionCard) -> Compared:
+    return Compared(before, revision, changed(before.texts, revision.texts) if before else {})
+
+
 @blueprint.get("/ideas/<ref:ref>/revisions")
 def history(ref: str) -> ResponseReturnValue:
-    return render_template("ideas/revisions.html", idea=whole_idea(actor(), ref).card, revisions=revisions(actor(), ref))
+    """Each revision beside the one before it; with `from` and `to`, those two."""
+    idea, asked = whole_idea(actor(), ref).card, Form("two", request.args)
+    one, other, until = asked.number("from"), asked.number("to"), asked.number("until")
+    if one is not None and other is not None:
+        return render_template(
+            "ideas/revisions.html", idea=idea, form=asked, shown=[compared(*two_revisions(actor(), ref, one, other))]
+        )
+    found = revisions(actor(), ref, until=until, limit=REVISIONS + 1)
+    beside = [compared(before, revision) for revision, before in zip_longest(found, found[1:])][:REVISIONS]
+    earlier = found[REVISIONS].number if len(found) > REVISIONS else None
+    return render_template("ideas/revisions.html", idea=idea, form=asked, shown=beside, earlier=earlier)
 
 
 @blueprint.post("/ideas/<ref:ref>/short-title")

@@ -18,11 +18,12 @@ from events.stream import Stream
 from ideas_hub.clock import now, today, working_days_between
 from ideas_hub.comments import CommentKind
 from ideas_hub.errors import _
-from ideas_hub.ideas import Stage
+from ideas_hub.ideas import Stage, can_be_withdrawn
+from ideas_hub.moves import in_the_way, open_moves
 from ideas_hub.people import Role
 from ideas_hub.permissions import may
 from ideas_hub.settings import Settings, current_settings
-from ideas_hub.stages import STAGE_LABELS, onward
+from ideas_hub.stages import STAGE_LABELS
 from web.forms import filled, form_of, own_path
 from web.session import actor
 from web.text import day
@@ -68,7 +69,9 @@ def init_app(app: Flask) -> None:
         may=may,
         asset=_Assets(app),
         modules=_Assets(app).modules,
-        onward=onward,
+        open_moves=open_moves,
+        in_the_way=in_the_way,
+        can_be_withdrawn=can_be_withdrawn,
         form_of=form_of,
         filled_form=lambda id, **values: filled(id, values),
         clock_squares=clock_squares,

@@ -4,9 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from events.catalogue import IdeaMerged, View, VoteCast, VoteWithdrawn
+from events.catalogue import IdeaMerged, IdeaTookIn, View, VoteCast, VoteWithdrawn
 from ideas_hub.answers import AnswerClock
-from ideas_hub.audiences import change_idea
+from ideas_hub.audiences import change_idea, hide_idea
 from ideas_hub.cards import Wanted, idea_page, list_ideas, whole_idea
 from ideas_hub.errors import Invalid, Missing, RuleBroken
 from ideas_hub.ideas import Stage
@@ -15,6 +15,7 @@ from ideas_hub.people import NOBODY
 from ideas_hub.settings import change_settings
 from ideas_hub.votes import Vote, VoterKey, cast_vote
 from tests import make
+from tests.support.told import story
 from tests.support.witness import news, refused, rows
 
 rule = pytest.mark.sqlite_only
@@ -48,7 +49,11 @@ def test_votes_go_with_it_each_persons_once_and_not_those_of_the_other_ideas_aut
     given = [fact.voter for fact in facts if isinstance(fact, VoteCast) and fact.idea == into]
     assert taken == sorted(keys[who.person_id] for who in (ann, bob, both, cat))
     assert given == [keys[cat.person_id]]
-    assert facts[-1] == IdeaMerged(idea=ref, into=into, by=make.regular("admin").ref, audience=View.PUBLIC)
+    admin = make.regular("admin").ref
+    assert facts[-2:] == [
+        IdeaMerged(idea=ref, into=into, by=admin, audience=View.PUBLIC),
+        IdeaTookIn(idea=into, merged=ref, by=admin, audience=View.PUBLIC),
+    ]
 
 
 @rule
@@ -83,6 +88,17 @@ def test_where_it_went_is_not_told_to_those_who_may_no_longer_see_that(hub):
     change_idea(make.admin(), into, audience=View.STAFF)
     assert idea_page(NOBODY, ref).steps[-1].note == ""
     assert idea_page(make.staff(), ref).steps[-1].note == into
+
+
+@rule
+def test_the_idea_that_took_votes_in_tells_from_where_to_those_who_can_see_that(hub):
+    ref, into = make.idea(title="Benches", audience="staff"), make.idea()
+    merge(ref, into)
+    (told,) = [data for kind, data in story(into, View.STAFF) if kind == "idea.took_in"]
+    assert (told["merged"], told["title"]) == (ref, "Benches")
+    assert "idea.took_in" not in dict(story(into, View.PUBLIC))
+    hide_idea(make.moderator(), ref, reason="A name.")
+    assert "idea.took_in" not in dict(story(into, View.STAFF))
 
 
 @rule

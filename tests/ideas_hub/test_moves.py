@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from events.catalogue import IdeaAnswered, IdeaMerged, IdeaStageChanged, View
+from events.catalogue import IdeaAnswered, IdeaMerged, IdeaStageChanged, IdeaTookIn, View
 from ideas_hub.cards import answers_of, idea_page, whole_idea
 from ideas_hub.clock import now, today
 from ideas_hub.errors import Invalid, Missing, NotAllowed, RuleBroken, SignInNeeded
@@ -57,7 +57,8 @@ def check_moved(admin, ref, was, to, needs):
     change = rows(StageChange, StageChange.idea_id == make.row(ref).id)[-1]
     assert (change.was, change.stage, change.reason, change.by_id, change.at) == (was, to, "Because.", admin.person_id, now())
     if to is Stage.MERGED:
-        assert facts == [IdeaMerged(idea=ref, into=needs["into"], by=admin.ref, audience=View.PUBLIC)]
+        assert facts[0] == IdeaMerged(idea=ref, into=needs["into"], by=admin.ref, audience=View.PUBLIC)
+        assert [type(fact) for fact in facts[1:]] == [IdeaTookIn]
     else:
         assert facts == [IdeaStageChanged(idea=ref, change=change.id, was=was, to=to, by=admin.ref, audience=View.PUBLIC)]
 
