@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from ideas_hub.answers import tell_overdue
+from ideas_hub.claims import forget_claims
 from ideas_hub.sessions import end_expired
 
 BATCH = 100
@@ -26,6 +27,7 @@ class Chore:
 CHORES = (
     Chore(tell_overdue, timedelta(minutes=1)),
     Chore(end_expired, timedelta(minutes=5)),
+    Chore(forget_claims, timedelta(minutes=5)),
 )
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from events.catalogue import VIEWS, CommentPosted, CommentWithdrawn, View
 from events.moment import Moment
+from ideas_hub.claims import once
 from ideas_hub.clock import now
 from ideas_hub.db import Base, reading, record, transaction
 from ideas_hub.errors import Invalid, Missing, RuleBroken, _
@@ -90,6 +91,7 @@ class Thread:
 # Commands
 
 
+@once
 def post_comment(
     actor: Actor,
     ref: str,

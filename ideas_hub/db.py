@@ -5,6 +5,7 @@ for another one of this process while it holds anything. PostgreSQL: each transa
 """
 
 import fcntl
+import hashlib
 import os
 import secrets
 import threading
@@ -12,6 +13,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from typing import IO, Any
 
 import sqlalchemy as sa
@@ -24,7 +26,7 @@ from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from events import log
 from events.catalogue import Event
 from ideas_hub.clock import now
-from ideas_hub.errors import Busy, Clash, _
+from ideas_hub.errors import AtWork, Busy, Clash, _
 
 try:
     import pysqlite3 as sqlite  # the newest SQLite, where there is a wheel of it
@@ -76,6 +78,7 @@ class Database(ABC):
         self.url = url
         self.offload: Callable[[Callable[[], None]], None] = lambda work: work()
         self.committed: Callable[[], None] = lambda: None
+        self.at_work: dict[str, object] = {}
 
     @property
     @abstractmethod
@@ -87,6 +90,18 @@ class Database(ABC):
 
     @abstractmethod
     def writing(self) -> AbstractContextManager[Session]: ...
+
+    @contextmanager
+    def writing_alone(self, name: str) -> Iterator[Session]:
+        """As `writing`; but refused at once, where somebody else is writing what has that name. Raises AtWork."""
+        mine = object()
+        if self.at_work.setdefault(name, mine) is not mine:
+            raise AtWork
+        try:
+            with self.writing() as session:
+                yield session
+        finally:
+            del self.at_work[name]
 
     @contextmanager
     def claimed(self) -> Iterator[None]:
@@ -228,6 +243,14 @@ class PostgreSQL(Database):
             _finish(session)
             session.commit()
 
+    @contextmanager
+    def writing_alone(self, name: str) -> Iterator[Session]:
+        number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
+        with super().writing_alone(name) as session:
+            if not session.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(number))):  # another process has it
+                raise AtWork
+            yield session
+
 
 _database: Database | None = None
 
@@ -265,6 +288,9 @@ def reading() -> Iterator[Session]:
         yield session
 
 
+_shared: ContextVar[Session | None] = ContextVar("shared", default=None)
+
+
 @contextmanager
 def transaction() -> Iterator[Session]:
     """A session whose changes happen all or not at all, together with the events recorded in it.
@@ -272,8 +298,26 @@ def transaction() -> Iterator[Session]:
     Only commands open one, and they do not nest. Inside it nothing waits for anything but the database. When the block
     ends, what was recorded is numbered and written as the last statements, and the change is durable when this returns.
     """
+    if (shared := _shared.get()) is not None:
+        yield shared
+        return
     with database().writing() as session:
         yield session
+    database().committed()
+
+
+@contextmanager
+def shared_transaction(name: str) -> Iterator[Session]:
+    """A transaction that the command called in it has as its own, so that something more is true at once with its change.
+
+    Raises AtWork where another one of that name is under way.
+    """
+    with database().writing_alone(name) as session:
+        before = _shared.set(session)
+        try:
+            yield session
+        finally:
+            _shared.reset(before)
     database().committed()
 
 

@@ -59,6 +59,13 @@ class Clash(Refusal):
     """Somebody else's change came first."""
 
 
+class AtWork(Refusal):
+    """The same request is being carried out at this moment; what came of it can be asked for in a second."""
+
+    def __init__(self) -> None:
+        super().__init__(_("This is being done already. Wait a moment, then ask again."))
+
+
 class Changed(Refusal):
     """It was changed since the actor read it."""
 

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 from events.catalogue import IdeaPosted, IdeaWithdrawn, View
 from events.moment import Moment
 from ideas_hub import search
+from ideas_hub.claims import once
 from ideas_hub.clock import now
 from ideas_hub.db import Base, record, transaction
 from ideas_hub.errors import Invalid, RuleBroken, _
@@ -203,6 +204,7 @@ def hot_score(votes: int, posted_at: datetime) -> float:
 # Commands
 
 
+@once
 def post_idea(
     actor: Actor,
     *,

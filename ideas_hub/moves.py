@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from ideas_hub import answers, lessons, merges, trials
+from ideas_hub.claims import once
 from ideas_hub.clock import today
 from ideas_hub.db import transaction
 from ideas_hub.errors import Invalid, Sentence, _
@@ -56,6 +57,7 @@ def checked_needs(to: Stage, given: Mapping[str, Any]) -> dict[str, Any]:
 # Commands
 
 
+@once
 def move_idea(actor: Actor, ref: str, *, to: Stage, reason: str, **needs: Any) -> None:
     """Move an idea to another stage, with a reason and what that stage needs (`NEEDS`).
 
@@ -66,6 +68,7 @@ def move_idea(actor: Actor, ref: str, *, to: Stage, reason: str, **needs: Any) -
         _move(session, actor, ref, to, reason, needs)
 
 
+@once
 def answer_idea(actor: Actor, ref: str, *, text: str, to: Stage | None = None, reason: str | None = None, **needs: Any) -> str:
     """Answer an idea, and with `to` move it in the same breath; return the answer's reference. Announces `idea.answered`.
 

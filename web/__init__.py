@@ -31,6 +31,7 @@ from web import (
     limits,
     me,
     moves,
+    once,
     pages,
     session,
     sign_in,
@@ -42,7 +43,7 @@ from web import (
 MOST_BYTES = 1024 * 1024  # of one request: more than any text may hold, so that one that is too long is named, and kept
 
 PAGES = (home, ideas, votes, comments, sponsors, moves, answers, audiences, board, me, appearance, sign_in)
-PARTS = (text, errors, limits, session, headers, pages, health, *PAGES, api, cli)
+PARTS = (text, errors, limits, session, once, headers, pages, health, *PAGES, api, cli)
 
 
 @dataclass(frozen=True, slots=True)

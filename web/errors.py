@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from ideas_hub.db import disk_is_full
 from ideas_hub.errors import (
+    AtWork,
     Busy,
     Changed,
     Clash,
@@ -35,6 +36,7 @@ STATUS: Mapping[type[Refusal], int] = {
     Missing: 404,
     RuleBroken: 409,
     Clash: 409,
+    AtWork: 409,
     Changed: 412,
     Invalid: 422,
     Busy: 503,
@@ -107,7 +109,10 @@ def problem(status: int, sentence: Sentence, errors: Mapping[str, Any] | None = 
 
 def _refused(refusal: Refusal) -> Response:
     named = refusal.errors if isinstance(refusal, Invalid) else {}
-    return respond(status_of(refusal), refusal.sentence, {name: [translate(said)] for name, said in named.items()})
+    response = respond(status_of(refusal), refusal.sentence, {name: [translate(said)] for name, said in named.items()})
+    if isinstance(refusal, AtWork):
+        response.headers["Retry-After"] = "1"
+    return response
 
 
 def _http(error: HTTPException) -> Response:

@@ -16,6 +16,7 @@ class Proxy:
     `websockets=False`: answers 403 to whoever asks to upgrade, and passes everything else.
     `swallowing=True`: reads what the server sends and throws it away, while connections stay open and what browsers
     send still arrives. It goes by what is read at once, so small frames vanish whole.
+    `cutting=True`: hangs up when the server begins to say something: what was asked arrived, and nobody learns what came of it.
     """
 
     def __init__(self, *, websockets: bool = True):
@@ -24,6 +25,7 @@ class Proxy:
         self.target = 0
         self.websockets = websockets
         self.swallowing = False
+        self.cutting = False
         self.listener: _Listener | None = None
         self.open: set[socket.socket] = set()
 
@@ -61,6 +63,8 @@ class Proxy:
     def pass_on(self, source: socket.socket, sink: socket.socket, *, may_swallow: bool = False) -> None:
         with suppress(OSError):
             while data := source.recv(65_536):
+                if may_swallow and self.cutting:
+                    break
                 if not (may_swallow and self.swallowing):
                     sink.sendall(data)
         hang_up(source)

@@ -6,7 +6,7 @@ import marshmallow as ma
 from flask import Response
 
 from ideas_hub.cards import answers_of
-from ideas_hub.errors import Invalid, _
+from ideas_hub.errors import Invalid, Missing, _
 from ideas_hub.ideas import Stage
 from ideas_hub.moves import answer_idea
 from web.api.asking import Blueprint, Piece, Text, Word, words_of
@@ -51,4 +51,7 @@ def give(body: dict[str, Any], idea: str) -> Response:
     if "reason" in body and "to" not in body:
         raise Invalid.field("reason", _("This belongs to a move. Say where to."))
     ref = answer_idea(actor(), idea, **body)
-    return reply(next(answer_json(card) for card in answers_of(actor(), idea) if card.ref == ref), 201)
+    given = next((card for card in answers_of(actor(), idea) if card.ref == ref), None)
+    if given is None:
+        raise Missing
+    return reply(answer_json(given), 201)

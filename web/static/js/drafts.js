@@ -1,6 +1,7 @@
 // What is being typed into `<form data-keep>` is kept by the browser for as long as the tab lives, and put back after a
 // crash, a lost connection or a step back. Never on another device, never sent.
 
+const ONCE = "once"; // the once-only word of the form: who reloads and sends the same again, sends it once
 const SENT = "sent"; // marks a draft whose form was sent: it is put back only to who steps back or reloads
 
 const reader = document.body.dataset.reader || "nobody"; // a draft is shown to who wrote it, and to nobody else
@@ -40,11 +41,13 @@ function valuesOf(form) {
     const ticked = field.type === "checkbox" || field.type === "radio";
     if (ticked ? field.checked !== field.defaultChecked : field.value) values[`${field.name} ${place}`] = ticked ? field.checked : field.value;
   });
+  if (form.elements.once) values[ONCE] = form.elements.once.value;
   return values;
 }
 
 /** Only into what is empty: what the server put there is newer. */
 function fillIn(form, draft) {
+  if (draft[ONCE] && form.elements.once) form.elements.once.value = draft[ONCE];
   fieldsOf(form).forEach((field, place) => {
     const value = draft[`${field.name} ${place}`];
     if (value === undefined) return;

@@ -14,6 +14,8 @@ const DOUBLE = 600; // milliseconds in which a second click is still the same do
 const sending = new WeakSet(); // forms on their way
 const asForm = new WeakSet(); // forms that shall go the ordinary way this time
 const clicked = new WeakMap(); // part → when one of its forms was sent
+const unsettled = new WeakMap(); // form → its once-only word, for as long as nobody knows whether what was sent arrived
+const AGAIN_AFTER = [1_000, 2_000]; // milliseconds, after no answer came to what is done once however often it is sent
 
 export function start() {
   document.addEventListener("submit", onSubmit);
@@ -40,20 +42,11 @@ function onSubmit(event) {
 
 async function send(form, submitter, part) {
   complain(form, "");
+  const once = onlyOnce(form);
+  const body = new URLSearchParams(new FormData(form, submitter));
   let answer;
   try {
-    answer = await fetch(submitter?.getAttribute("formaction") ?? form.getAttribute("action") ?? location.href, {
-      method: "POST",
-      body: new URLSearchParams(new FormData(form, submitter)),
-      credentials: "same-origin",
-      redirect: "manual",
-      headers: {
-        Accept: "application/json",
-        "X-CSRFToken": document.querySelector('meta[name="csrf-token"]')?.content ?? "",
-        "X-Requested-With": "live",
-      },
-      signal: AbortSignal.timeout(10_000),
-    });
+    answer = await post(submitter?.getAttribute("formaction") ?? form.getAttribute("action") ?? location.href, body, once ? AGAIN_AFTER : []);
   } catch {
     if (part) clicked.delete(part); // it may be sent again at once
     return complain(form, words("liveUnsent", form));
@@ -63,8 +56,44 @@ async function send(form, submitter, part) {
   return onRefused(form, submitter, answer);
 }
 
+async function post(address, body, again) {
+  for (const pause of [...again, null]) {
+    try {
+      return await fetch(address, {
+        method: "POST",
+        body,
+        credentials: "same-origin",
+        redirect: "manual",
+        headers: {
+          Accept: "application/json",
+          "X-CSRFToken": document.querySelector('meta[name="csrf-token"]')?.content ?? "",
+          "X-Requested-With": "live",
+        },
+        signal: AbortSignal.timeout(10_000),
+      });
+    } catch (lost) {
+      if (pause === null) throw lost;
+      await new Promise((resolve) => setTimeout(resolve, pause));
+    }
+  }
+}
+
+/** The form's once-only word: the same until it is known what came of it, though the server sends a fresh one meanwhile. */
+function onlyOnce(form) {
+  const field = form.elements.once;
+  if (!field) return "";
+  if (!unsettled.has(form)) unsettled.set(form, field.value);
+  return (field.value = unsettled.get(form));
+}
+
+/** It arrived: what is sent next is something else. */
+function renew(form) {
+  if (unsettled.delete(form)) form.elements.once.value = [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 async function onDone(form, answer, part) {
   drafts.forget(form);
+  renew(form);
   if (!part) return go((await answer.json().catch(() => ({}))).location);
   form.reset();
   const fold = form.closest("details");

@@ -5,7 +5,7 @@ const ENGLISH = {
   liveOn: "Live",
   liveCatching: "Catching up",
   liveOff: "Not live since %(time)s",
-  liveUnsent: "We do not know whether this arrived. Look at the page before you send it again. What you typed is still here.",
+  liveUnsent: "We do not know whether this arrived. You can send it again: nothing is done twice. What you typed is still here.",
   liveGone: "This idea is no longer open to you.",
 };
 
