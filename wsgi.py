@@ -29,6 +29,7 @@ from ideas_hub.errors import Refusal  # noqa: E402
 from web import create_app, hub  # noqa: E402
 from web.config import WrongSetting, from_environment  # noqa: E402
 from web.session import handshake  # noqa: E402
+from web.wakeups import Wakeups  # noqa: E402
 from web.worker import Worker  # noqa: E402
 
 BACKLOG = 4096  # eventlet's own 50 never lets a whole council come back at once
@@ -120,6 +121,15 @@ def serve(app: Flask) -> None:
     gateway = Gateway(app, stream, handshake, origins=list(settings.origins))
     relay = Relay(stream, watched=gateway.watched, send=gateway.send, rights=gateway.recheck, expire=gateway.expire)
     database.committed = relay.nudge
+    if settings.redis_url:
+        wakeups = Wakeups(settings.redis_url, woken=relay.nudge)
+
+        def committed() -> None:
+            relay.nudge()
+            wakeups.send()
+
+        database.committed = committed
+        wakeups.start()
     worker = Worker()
     for loop in (relay.run, worker.run):
         threading.Thread(target=loop, daemon=True).start()

@@ -4,6 +4,7 @@ Who is signed in is counted as that person, wherever they sit; who is not, as th
 a whole council behind one address. What is asked too often is refused before it is read.
 """
 
+import logging
 import math
 import time
 from ipaddress import ip_address, ip_network
@@ -11,6 +12,9 @@ from typing import Any
 
 from flask import Flask, Response, g, request
 from flask_limiter import Limiter, RateLimitExceeded
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from ideas_hub.errors import Sentence
 from web.config import Config
@@ -26,8 +30,8 @@ A_MINUTE = {  # how often, by what is done: for a person, and for a network of p
 }
 WRITES = ("/ideas", "/ideas/new", "/comments", "/answers")  # where what people write is posted to
 UNCOUNTED = {"static", "health.healthz"}
-# Seconds that Redis has; where it does not answer, the counts of this process must do.
-PATIENCE: dict[str, Any] = {"socket_connect_timeout": 0.25, "socket_timeout": 0.25}
+# Seconds that Redis has; where it does not answer, the counts of this process must do. It is asked again after 1, 2, 4 … 32 s.
+PATIENCE: dict[str, Any] = {"socket_connect_timeout": 0.2, "socket_timeout": 0.2, "retry": Retry(NoBackoff(), 0)}
 
 
 def init_app(app: Flask) -> None:
@@ -44,9 +48,10 @@ def init_app(app: Flask) -> None:
         storage_uri=settings.redis_url or "memory://",
         storage_options=PATIENCE if settings.redis_url else {},
         in_memory_fallback_enabled=True,
+        swallow_errors=True,  # of who asked Redis at the same time as the one who noticed that it is away: they go uncounted
     )
     limiter.init_app(app)
-    limiter.logger.setLevel("WARNING")  # a flood shall not fill the log as well
+    limiter.logger.addFilter(_is_worth_a_line)
 
     @app.errorhandler(RateLimitExceeded)
     def exceeded(refusal: RateLimitExceeded) -> Response:
@@ -54,6 +59,13 @@ def init_app(app: Flask) -> None:
         if limit := limiter.current_limit:
             response.headers["Retry-After"] = str(max(1, math.ceil(limit.reset_at - time.time())))
         return response
+
+
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    """That Redis went and came back, once; not each refusal, for a flood shall not fill the log as well."""
+    if record.exc_info:
+        return not isinstance(record.exc_info[1], RedisError)
+    return "exceeded" not in record.msg
 
 
 def _refuse_long_addresses() -> Response | None:

@@ -2,7 +2,6 @@
 
 import http.client
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -71,10 +70,8 @@ def test_votes_that_are_under_way_are_counted_and_answered_before_the_server_end
 
 
 @pytest.mark.sqlite_only
-def test_nobody_is_waited_for_for_ever(hub: db.Database, database_url, tmp_path):
-    one = Server(tmp_path / "hasty", database_url)
-    one.command = [sys.executable, "-c", "import sys, wsgi; wsgi.FAREWELL = 0.3; sys.exit(wsgi.main())"]
-    one.start()
+def test_nobody_is_waited_for_for_ever(hub: db.Database, server):
+    one = server(altered="wsgi.FAREWELL = 0.3")
     with socket.create_connection(("127.0.0.1", one.port)) as never_done:
         never_done.sendall(b"POST /sign-in HTTP/1.1\r\nHost: hub\r\nContent-Length: 9\r\n\r\nhalf")
         assert one.answers()

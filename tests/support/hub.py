@@ -40,16 +40,20 @@ def flask(*arguments: object, database_url: str, folder: Path, **settings: objec
 
 
 class Server(Process):
-    """`python wsgi.py` in demo mode, on a port that it keeps when it is started again. A proxy may stand in front."""
+    """`python wsgi.py` in demo mode, on a port that it keeps when it is started again. A proxy may stand in front.
 
-    def __init__(self, folder: Path, database_url: str, *, behind: Proxy | None = None, **settings: object):
+    `altered` is Python that its process runs first, to make it hasty or slow: `"import wsgi; wsgi.FAREWELL = 0.3"`.
+    """
+
+    def __init__(self, folder: Path, database_url: str, *, behind: Proxy | None = None, altered: str = "", **settings: object):
         self.port = free_port()
         self.url = behind.url if behind else f"http://127.0.0.1:{self.port}"
         if behind:
             behind.target = self.port
         settings = {"PORT": self.port, "BASE_URL": self.url, "DEMO": 1, **settings}
         folder.mkdir(exist_ok=True)
-        super().__init__([sys.executable, ROOT / "wsgi.py"], folder, env=environment(database_url, **settings))
+        start = ["-c", f"import sys, wsgi\n{altered}\nsys.exit(wsgi.main())"] if altered else [ROOT / "wsgi.py"]
+        super().__init__([sys.executable, *start], folder, env=environment(database_url, **settings))
 
     def answers(self) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
