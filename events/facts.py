@@ -6,7 +6,7 @@ A hundred votes in a second are a hundred rows in the ledger, but a page can sho
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 
-from events.catalogue import BOARD, IDEAS, VIEWS, IdeaEvent, View, idea_topic
+from events.catalogue import BOARD, IDEAS, VIEWS, CommentEvent, IdeaEvent, View, idea_topic
 from events.log import Entry
 from events.stream import Source
 
@@ -28,6 +28,7 @@ class Facts:
         """Mark what the facts have changed, only in the views that were told of them: silence must not be readable.
 
         A fact of the ledger has no audience; it is marked everywhere, and a view that may not see its idea reads nothing.
+        Of an idea that was imported nobody shows a tally yet: only the board's counts move. Comments may come to any idea.
         """
         for entry in entries:
             if not entry.event.moves_facts:
@@ -35,7 +36,7 @@ class Facts:
             told = [view for view in VIEWS if entry.event.audience is None or entry.numbers[view] is not None]
             changed = {BOARD} if BOARD in entry.event.feeds else set()
             own: tuple[str, ...] = ()
-            if isinstance(entry.event, IdeaEvent):
+            if isinstance(entry.event, IdeaEvent) and (not entry.imported or isinstance(entry.event, CommentEvent)):
                 own = (idea_topic(entry.event.idea),)
                 changed.update(own)
             for view in told:

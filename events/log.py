@@ -6,6 +6,9 @@ so the order of numbers is the order of commits, and a reader that has seen *n* 
 that becomes visible later, as happens with an autoincrementing sequence. A rolled-back transaction gives its numbers back:
 there are no holes.
 
+**What was imported** happened elsewhere, before it came here. Its facts are numbered like all others and stand in timelines at
+their own time, but nobody is told them: not on a socket, and not on coming back.
+
 The tables here are the ground of the hub's whole schema: `ideas_hub.db.Base` is declared on this `metadata`.
 """
 
@@ -18,6 +21,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     ColumnElement,
     Index,
@@ -74,6 +78,7 @@ event_table = Table(
     Column("audience", SmallInteger),
     Column("data", JSON, nullable=False),
     Column("at", Moment, nullable=False),
+    Column("imported", Boolean, nullable=False, server_default=false()),
     *(Index(f"ix_event_{view.word}", view.word, unique=True) for view in VIEWS),
     Index("ix_event_subject", "subject", "position"),
 )
@@ -102,6 +107,7 @@ class Entry:
     position: int
     numbers: tuple[int | None, ...]
     at: datetime
+    imported: bool = False
 
     def number(self, view: View) -> int:
         number = self.numbers[view]
@@ -118,17 +124,21 @@ _GIVE_OUT = (
 )
 
 
-def append(session: Session, events: Sequence[Event], at: datetime) -> None:
-    """Number the events and write them. These must be the transaction's last statements: they lock the head row."""
-    gained = {view: sum(sees(view, event) for event in events) for view in VIEWS}
-    given = session.execute(_GIVE_OUT, {"n_position": len(events), **{f"n_{view.word}": gained[view] for view in VIEWS}}).one()
-    position = given.position - len(events)
+def append(session: Session, events: Sequence[Event], at: datetime, *, imported: Sequence[tuple[Event, datetime]] = ()) -> None:
+    """Number the events and write them, and what was `imported` with its own times.
+
+    These must be the transaction's last statements: they lock the head row.
+    """
+    facts = [*((event, moment, True) for event, moment in imported), *((event, at, False) for event in events)]
+    gained = {view: sum(sees(view, fact[0]) for fact in facts) for view in VIEWS}
+    given = session.execute(_GIVE_OUT, {"n_position": len(facts), **{f"n_{view.word}": gained[view] for view in VIEWS}}).one()
+    position = given.position - len(facts)
     numbers = {view: getattr(given, view.word) - gained[view] for view in VIEWS}
     rows = []
-    for event in events:
+    for event, moment, is_imported in facts:
         position += 1
         row: dict[str, Any] = {"position": position, "type": event.type, "subject": event.subject}
-        row |= {"audience": event.audience, "data": event.data(), "at": at}
+        row |= {"audience": event.audience, "data": event.data(), "at": moment, "imported": is_imported}
         for view in VIEWS:
             numbers[view] += sees(view, event)
             row[view.word] = numbers[view] if sees(view, event) else None
@@ -163,13 +173,14 @@ def after(session: Session, position: int, limit: int) -> list[Entry]:
 def told(session: Session, view: View, topics: Collection[str], *, after: int, upto: int, limit: int) -> list[Entry]:
     """What a view was told on those topics, behind number `after` and up to `upto`, oldest first."""
     number = NUMBER[view]
-    query = select(event_table).where(number > after, number <= upto, on_topics(topics))
+    query = select(event_table).where(number > after, number <= upto, on_topics(topics), event_table.c.imported.is_(False))
     return _entries(session.execute(query.order_by(number).limit(limit)))
 
 
 def told_at(session: Session, view: View, number: int) -> datetime | None:
-    """When the fact of that number in that view was recorded; None where there is none."""
-    return session.execute(select(event_table.c.at).where(NUMBER[view] == number)).scalar()
+    """When a view was first told something from that number on; None where it was told nothing."""
+    query = select(event_table.c.at).where(NUMBER[view] >= number, event_table.c.imported.is_(False))
+    return session.execute(query.order_by(NUMBER[view]).limit(1)).scalar()
 
 
 def moved_since(session: Session, view: View, number: int) -> list[str]:
@@ -224,6 +235,7 @@ def _entries(rows: Iterable[Row[Any]]) -> list[Entry]:
             row.position,
             tuple(getattr(row, view.word) for view in VIEWS),
             row.at,
+            row.imported,
         )
         for row in rows
     ]

@@ -102,6 +102,8 @@ class Relay:
                     if entry.numbers[view] is None:
                         continue
                     numbers[view] = entry.number(view)
+                    if entry.imported:
+                        continue
                     if (frame := frames[view][entry.position]) is not None:
                         self.send("event", frame, [(view, topic) for topic in entry.event.topics()])
             self.stream.delivered = log.Head(epoch, entries[-1].position, tuple(numbers))
@@ -109,7 +111,7 @@ class Relay:
         return True
 
     def _frames(self, entries: list[log.Entry], view: View, epoch: str) -> dict[int, dict[str, object] | None]:
-        seen = [entry for entry in entries if entry.numbers[view] is not None and not isinstance(entry.event, LEDGER)]
+        seen = [entry for entry in entries if _is_told(entry, view)]
         told = self.stream.envelopes(seen, view, epoch) if seen else []
         return {entry.position: frame for entry, frame in zip(seen, told, strict=True)}
 
@@ -120,3 +122,7 @@ class Relay:
             for view in VIEWS:
                 self.send("head", {"cursor": self.stream.cursor(view, self.stream.delivered)}, [(view, "")])
         self.next_heartbeat = time.monotonic() + HEARTBEAT
+
+
+def _is_told(entry: log.Entry, view: View) -> bool:
+    return entry.numbers[view] is not None and not entry.imported and not isinstance(entry.event, LEDGER)

@@ -45,7 +45,7 @@ class IdeaCard:
     ref: str
     title: str
     short_title: str
-    excerpt: str  # the first sentence of the problem
+    excerpt: str  # the first sentence of the problem; of the proposal where there is none
     audience: View
     hidden: bool
     stage: Stage
@@ -63,6 +63,7 @@ class IdeaCard:
     votes_staff: int
     votes_that_oblige: int
     carried_over: int
+    carried_from: str
     voted: bool
     comments: int
     posted_at: datetime
@@ -181,7 +182,7 @@ def idea_cards(session: Session, actor: Actor, ideas: Sequence[Idea]) -> list[Id
             ref=idea.ref,
             title=idea.title,
             short_title=idea.short_title,
-            excerpt=first_sentence(idea.problem),
+            excerpt=first_sentence(idea.problem or idea.proposal),
             audience=idea.effective_audience,
             hidden=idea.hidden,
             stage=idea.stage,
@@ -199,6 +200,7 @@ def idea_cards(session: Session, actor: Actor, ideas: Sequence[Idea]) -> list[Id
             votes_staff=idea.votes_staff,
             votes_that_oblige=current.votes_that_oblige(idea.effective_audience),
             carried_over=idea.carried_over,
+            carried_from=idea.carried_from,
             voted=idea.id in voted,
             comments=idea.comments_in(actor.view),
             posted_at=idea.posted_at,

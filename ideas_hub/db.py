@@ -14,6 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
+from datetime import datetime
 from typing import IO, Any
 
 import sqlalchemy as sa
@@ -326,10 +327,16 @@ def record(session: Session, event: Event) -> None:
     session.info.setdefault("recorded", []).append(event)
 
 
+def record_imported(session: Session, event: Event, at: datetime) -> None:
+    """State a fact of another place, from before it came here. It keeps its own time, and is told to nobody."""
+    session.info.setdefault("imported", []).append((event, at))
+
+
 def _finish(session: Session) -> None:
     session.flush()
-    if recorded := session.info.pop("recorded", None):
-        log.append(session, recorded, now())
+    recorded, imported = session.info.pop("recorded", []), session.info.pop("imported", [])
+    if recorded or imported:
+        log.append(session, recorded, now(), imported=imported)
 
 
 def add_once(session: Session, row: Base) -> bool:

@@ -1,7 +1,8 @@
 """Ideas: what is proposed, by one or more authors."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -117,7 +118,8 @@ class Idea(Guarded, Base):
     votes: Mapped[int] = mapped_column(default=0)
     votes_residents: Mapped[int] = mapped_column(default=0)
     votes_staff: Mapped[int] = mapped_column(default=0)
-    carried_over: Mapped[int] = mapped_column(default=0)
+    carried_over: Mapped[int] = mapped_column(default=0)  # supports from elsewhere: shown, and in the hot score; no votes
+    carried_from: Mapped[str] = mapped_column(String(80), default="")  # what it was imported from
     hot: Mapped[float] = mapped_column(default=0.0)
     comments_public: Mapped[int] = mapped_column(default=0)
     comments_staff: Mapped[int] = mapped_column(default=0)
@@ -331,6 +333,13 @@ def count(session: Session, idea: Idea, change: int) -> None:
     """Step: count an idea that was not there before."""
     if place := _counted_as(idea):
         _add_to_count(session, *place, change)
+
+
+def count_all(session: Session, ideas: Iterable[Idea]) -> None:
+    """Step: count ideas that were not there before; where many come at once, each count is changed once."""
+    places = Counter(place for idea in ideas if (place := _counted_as(idea)))
+    for (stage, audience), number in sorted(places.items()):
+        _add_to_count(session, stage, audience, number)
 
 
 def _counted_as(idea: Idea) -> tuple[Stage, View] | None:

@@ -256,12 +256,18 @@ def lines(events: Iterable[Data]) -> list[Line]:
             event["id"],
             event["type"],
             datetime.fromisoformat(event["time"]),
-            Sentence(SENTENCES[event["type"]], {name: _spoken(name, value) for name, value in event["data"].items()}),
+            Sentence(_sentence(event), {name: _spoken(name, value) for name, value in event["data"].items()}),
             event["data"].get("reason"),
             event["data"],
         )
         for event in events
     ]
+
+
+def _sentence(event: Data) -> str:
+    if event["type"] == "idea.stage_changed" and event["data"]["by"] is None:
+        return _("%(from)s to %(to)s.")
+    return SENTENCES[event["type"]]
 
 
 def _spoken(name: str, value: Any) -> Any:

@@ -79,7 +79,7 @@ class Person(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     ref: Mapped[str] = mapped_column(String(16), unique=True, default=new_ref)
-    email: Mapped[str | None] = mapped_column(String(254), unique=True)
+    email: Mapped[str | None] = mapped_column(String(254), unique=True)  # without one nobody can sign in as them
     name: Mapped[str] = mapped_column(String(120))
     kind: Mapped[Kind] = mapped_column(Words(Kind))
     team_id: Mapped[int | None] = mapped_column(ForeignKey(Team.id))
@@ -235,8 +235,8 @@ def person_by_ref(session: Session, ref: str) -> Person:
 
 
 def everybody() -> list[Actor]:
-    """All people of the hub: staff with roles first, then other staff, then residents, by name."""
+    """All people who can sign in: staff with roles first, then other staff, then residents, by name."""
     with reading() as session:
-        people = session.scalars(select(Person).order_by(Person.name)).all()
+        people = session.scalars(select(Person).where(Person.email.is_not(None)).order_by(Person.name)).all()
         actors = [person.actor() for person in people]
     return sorted(actors, key=lambda actor: (actor.kind is Kind.RESIDENT, not actor.roles))

@@ -16,6 +16,7 @@ from ideas_hub import (  # noqa: F401  every file with a table
     claims,
     comments,
     ideas,
+    imports,
     lessons,
     people,
     search,

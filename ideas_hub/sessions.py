@@ -62,9 +62,12 @@ def _digest(secret: str) -> str:
 
 
 def start_session(person: str) -> str:
-    """Sign a person in, and return the secret that their browser keeps. Raises Missing."""
+    """Sign a person in, and return the secret that their browser keeps. Raises Missing, also for who came with an import."""
     with transaction() as session:
-        return _grant(session, person_by_ref(session, person), Means.SESSION, SESSION_LASTS)
+        somebody = person_by_ref(session, person)
+        if somebody.email is None:
+            raise Missing
+        return _grant(session, somebody, Means.SESSION, SESSION_LASTS)
 
 
 def make_token(email: str, days: int) -> str:

@@ -1,10 +1,12 @@
 """How long what people write may be: measured in characters, trimmed."""
 
+import re
 import unicodedata
 from collections.abc import Mapping
 
 from ideas_hub.errors import Invalid, Sentence, _
 
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # all but tab and line break
 BLANK = "\u115f\u1160\u2800\u3164\uffa0"  # letters and signs that are drawn as nothing
 TOO_LONG = _("Your text is %(excess)d characters too long. We kept it.")
 

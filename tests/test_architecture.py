@@ -40,6 +40,7 @@ READING_ORDER = [
     "merges",
     "moves",
     "audiences",
+    "imports",
     "cards",
     "board",
     "live",

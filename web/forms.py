@@ -1,6 +1,5 @@
 """What a form sent, and how it is answered: 303 where it was done, the same form again where something in it is wrong."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -14,10 +13,10 @@ from werkzeug.datastructures import MultiDict
 
 from events.catalogue import View
 from ideas_hub.errors import Invalid, Sentence, _
+from ideas_hub.texts import CONTROL
 
 W = TypeVar("W", bound=StrEnum)
 
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # all but tab and line break
 CONTROL_FOUND = _("There is an invisible control character in this text. Delete it, or type the text again.")
 DAYS = ("%Y-%m-%d", "%d/%m/%Y", "%d %B %Y", "%d %b %Y")  # a date field sends the first; the others are typed
 FROM_LIST = _("Choose one from the list.")

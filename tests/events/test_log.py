@@ -175,7 +175,7 @@ def test_eight_writers_leave_a_log_without_a_hole_and_a_reader_misses_nothing(hu
     assert Storm().run(monkeypatch) == []
 
 
-def by_sequences(session, events, at):
+def by_sequences(session, events, at, *, imported):
     """Number the facts as an autoincrementing key would: without holding on to the number until the commit."""
     for event in events:
         row = {"type": event.type, "subject": event.subject, "audience": event.audience, "data": event.data(), "at": at}

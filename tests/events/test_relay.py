@@ -3,11 +3,12 @@
 import pytest
 
 from events import log
-from events.catalogue import BOARD, IDEAS, VIEWS, RightsChanged, View, idea_topic
+from events.catalogue import BOARD, IDEAS, VIEWS, CommentPosted, HubImported, IdeaPosted, RightsChanged, View, idea_topic
 from events.relay import Relay
 from events.stream import Cursor
 from ideas_hub.audiences import change_idea, hide_idea
-from ideas_hub.db import transaction
+from ideas_hub.clock import now
+from ideas_hub.db import record, record_imported, transaction
 from ideas_hub.people import add_person
 from ideas_hub.votes import cast_vote
 from tests import make
@@ -145,3 +146,18 @@ def test_a_long_absence_is_told_in_batches_without_a_gap(rooms, monkeypatch):
     rooms.step()
     assert len(rooms.heard(View.PUBLIC, BOARD)) == 5
     assert rooms.stream.delivered == rooms.stream.head()
+
+
+def test_what_was_imported_is_told_to_nobody_and_moves_the_boards_counts(rooms):
+    ref = make.idea()
+    rooms.step()
+    with transaction() as session:
+        record_imported(session, IdeaPosted(idea="zzzz", audience=View.PUBLIC), now())
+        record_imported(session, CommentPosted(idea=ref, comment="yyyy", audience=View.PUBLIC), now())
+        record(session, HubImported(ideas=1, comments=1, audience=View.PUBLIC))
+    rooms.relay.facts.earliest.clear()
+    rooms.step()
+    for topic in (BOARD, IDEAS):
+        assert [event["type"] for event in rooms.heard(View.PUBLIC, topic)] == ["hub.imported"]
+    told = {topic for message, content, _rooms in rooms.log if message == "facts" for topic in content}
+    assert told == {BOARD, idea_topic(ref)}

@@ -16,7 +16,8 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMe
 
 from events.catalogue import VIEWS
 from ideas_hub.errors import Invalid, Sentence, _
-from web.forms import CONTROL, CONTROL_FOUND
+from ideas_hub.texts import CONTROL
+from web.forms import CONTROL_FOUND
 
 MOST_NAMED = 50  # fields that a refusal names
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import click
 from flask import Flask
 from flask.cli import AppGroup
+from sqlalchemy.exc import SQLAlchemyError
 
 from ideas_hub import db, schema
 from ideas_hub.errors import Invalid, Refusal
@@ -14,6 +16,7 @@ from ideas_hub.people import Kind, Role, add_person, name_lead
 from ideas_hub.sessions import make_token
 from ideas_hub.settings import add_theme, change_settings, current_settings
 from web.cli import demo
+from web.cli.importing import READERS, running
 
 person = AppGroup("person", help="People of the hub.")
 
@@ -26,6 +29,7 @@ def init_app(app: Flask) -> None:
     app.cli.add_command(theme)
     app.cli.add_command(council)
     app.cli.add_command(demo_command)
+    app.cli.add_command(import_command)
 
 
 def plainly(work: Callable[..., Any]) -> Callable[..., Any]:
@@ -128,3 +132,17 @@ def demo_command(if_empty: bool) -> None:
         raise click.ClickException("This hub is not empty. The demo council is for an empty one.")
     click.echo("Filling the hub with the demo council of Calder Vale")
     demo.fill()
+
+
+@click.command("import")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@plainly
+def import_command(files: tuple[Path, ...]) -> None:
+    """Bring in ideas and comments from files of other places, each row once. Run it again to go on where it was stopped."""
+    if schema.current() != schema.newest():
+        raise click.ClickException("The database is not at the schema this code needs: run `flask migrate`.")
+    try:
+        running.run(files, READERS)
+    except SQLAlchemyError as away:
+        why = away.__cause__ or away
+        raise click.ClickException(f"The database stopped this: {why}. What came in stays; run it again to go on.") from away

@@ -10,9 +10,14 @@ const bars = new WeakMap(); // form → {refs: what waits, show: how to let it i
 export function onEvent(event, show) {
   for (const form of document.querySelectorAll("form[data-new-on]")) {
     if (form.dataset.newOn.split(/\s+/).includes(event.type) && !form.closest("[data-calm]")) {
-      put(form, new Set(bars.get(form)?.refs).add(event.data.idea ?? event.id), show);
+      put(form, new Set([...(bars.get(form)?.refs ?? []), ...newcomers(event)]), show);
     }
   }
+}
+
+/** One for each idea that came: an import brings many, and does not name them. */
+function newcomers({ id, data }) {
+  return data.idea ? [data.idea] : Array.from({ length: data.ideas ?? 0 }, (_, n) => `${id} ${n}`);
 }
 
 /** What waited is gone. */
