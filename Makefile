@@ -17,7 +17,7 @@ export npm_config_cache := $(CURDIR)/var/cache/npm
 help: ## Say what each target does
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
-setup: .venv/packages web/static/vendor/hub.css ## Install the Python packages and the front-end files
+setup: .venv/packages web/static/vendor/hub.css web/static/vendor/card-head.ttf ## Install the Python packages and the front-end files
 
 run: setup ## Serve the hub with its demo council on http://127.0.0.1:8000
 	@$(python) -m flask migrate
@@ -57,4 +57,7 @@ node_modules/.package-lock.json: package.json package-lock.json .npmrc | .venv/p
 
 # The folders are among the sheets, so a sheet that was added or removed counts too.
 web/static/vendor/hub.css: scripts/vendor.py node_modules/.package-lock.json $(sheets)
+	@$(python) $<
+
+web/static/vendor/card-head.ttf: scripts/typefaces.py node_modules/.package-lock.json
 	@$(python) $<

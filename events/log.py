@@ -212,10 +212,23 @@ def of_subject(session: Session, view: View, subject: str, *, after: tuple[datet
     return _entries(session.execute(query.order_by(at, number).limit(limit)))
 
 
-def newest_of_subject(session: Session, view: View, subject: str, *, without: Collection[str], limit: int) -> list[Entry]:
-    """The last that a view was told of one subject, newest first by time, but for facts of some types."""
+def newest_of_subject(
+    session: Session,
+    view: View,
+    subject: str,
+    *,
+    without: Collection[str],
+    limit: int,
+    before: tuple[datetime, int] | None = None,
+) -> list[Entry]:
+    """The last that a view was told of one subject, newest first by time, but for facts of some types.
+
+    `before` is the time and number of the last one seen.
+    """
     number, at = NUMBER[view], event_table.c.at
     query = select(event_table).where(event_table.c.subject == subject, number.is_not(None), event_table.c.type.not_in(without))
+    if before is not None:
+        query = query.where(or_(at < before[0], and_(at == before[0], number < before[1])))
     return _entries(session.execute(query.order_by(at.desc(), number.desc()).limit(limit)))
 
 

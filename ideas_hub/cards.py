@@ -369,6 +369,19 @@ def answers_of(actor: Actor, ref: str) -> list[AnswerCard]:
         return [_answer_card(answer, idea) for answer in found]
 
 
+def latest_answers(actor: Actor, *, after: tuple[Any, str] | None = None, limit: int = 20) -> Page:
+    """Answers to the ideas that the actor may see, newest first, as pairs of an answer and its idea."""
+    with reading() as session:
+        query = select(Answer, Idea).join(Idea, Idea.id == Answer.idea_id).where(visible_to(actor, Idea))
+        if after is not None:
+            query = query.where(sa.tuple_(Answer.at, Answer.ref) < sa.tuple_(*(sa.literal(value) for value in after)))
+        found = session.execute(query.order_by(Answer.at.desc(), Answer.ref.desc()).limit(limit + 1)).all()
+        rows = found[:limit]
+        cards = idea_cards(session, actor, [idea for _answer, idea in rows])
+        items = tuple((_answer_card(row[0], row[1]), card) for row, card in zip(rows, cards, strict=True))
+        return Page(items, (rows[-1][0].at, rows[-1][0].ref) if len(found) > limit else None)
+
+
 @dataclass(frozen=True, slots=True)
 class RevisionCard:
     number: int

@@ -241,12 +241,34 @@ def timeline(
 def story(stream: Stream, actor: Actor, ref: str, *, most: int = 100) -> list[Line]:
     """The last that happened to an idea, its comments aside, as lines for people, newest first. Raises Missing."""
     comments = [kind.type for kind in TYPES.values() if issubclass(kind, CommentEvent)]
+    return latest(stream, actor, ref, without=comments, limit=most)[0]
+
+
+def latest(
+    stream: Stream,
+    actor: Actor,
+    ref: str,
+    *,
+    without: Collection[str] = (),
+    before: tuple[datetime, int] | None = None,
+    limit: int,
+) -> tuple[list[Line], tuple[datetime, int] | None]:
+    """What happened to an idea, as lines for people, newest first, and where the next piece begins. Raises Missing."""
     with reading() as session:
         find(session, actor, Idea, ref)
         head = log.head(session)
-        entries = log.newest_of_subject(session, actor.view, f"ideas/{ref}", without=comments, limit=most)
+        subject = f"ideas/{ref}"
+        entries = log.newest_of_subject(session, actor.view, subject, without=without, before=before, limit=limit + 1)
+    more, entries = len(entries) > limit, entries[:limit]
     told = stream.envelopes(entries, actor.view, head.epoch)
-    return lines(event for event in told if event is not None)
+    following = (entries[-1].at, entries[-1].number(actor.view)) if more else None
+    return lines(event for event in told if event is not None), following
+
+
+def last_told(view: View) -> datetime | None:
+    """When that view was last told anything; None where it never was."""
+    with reading() as session:
+        return log.told_at(session, view, log.head(session).number(view))
 
 
 def lines(events: Iterable[Data]) -> list[Line]:

@@ -24,6 +24,7 @@ from web import (
     comments,
     config,
     errors,
+    feeds,
     headers,
     health,
     home,
@@ -34,6 +35,7 @@ from web import (
     once,
     pages,
     session,
+    sharing,
     sign_in,
     sponsors,
     text,
@@ -42,7 +44,7 @@ from web import (
 
 MOST_BYTES = 1024 * 1024  # of one request: more than any text may hold, so that one that is too long is named, and kept
 
-PAGES = (home, ideas, votes, comments, sponsors, moves, answers, audiences, board, me, appearance, sign_in)
+PAGES = (home, ideas, votes, comments, sponsors, moves, answers, audiences, board, me, appearance, sign_in, feeds, sharing)
 PARTS = (text, errors, limits, session, once, headers, pages, health, *PAGES, api, cli)
 
 

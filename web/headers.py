@@ -18,13 +18,19 @@ POLICY = {
 }
 
 
+def policy(**changed: str) -> str:
+    """The Content-Security-Policy, with some of its lines changed: `policy(frame_ancestors="*")`."""
+    lines = POLICY | {name.replace("_", "-"): value for name, value in changed.items()}
+    return "; ".join(f"{name} {value}" for name, value in lines.items())
+
+
 def init_app(app: Flask) -> None:
     settings: config.Config = app.extensions["ideas_hub"].config
-    policy = "; ".join(f"{name} {value}" for name, value in POLICY.items())
+    strict = policy()
 
     @app.after_request
     def protect(response: Response) -> Response:
-        response.headers.setdefault("Content-Security-Policy", policy)
+        response.headers.setdefault("Content-Security-Policy", strict)
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         response.headers.setdefault("Referrer-Policy", "same-origin")
         response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")

@@ -81,6 +81,11 @@ class Listing:
         pairs += [("audience", self.audience.word if self.audience is not None else "")]
         return [(name, value) for name, value in pairs if value and name not in without]
 
+    @property
+    def feed(self) -> dict[str, Any]:
+        """What of it a feed can be asked for: that is in the order of time, and for everybody."""
+        return MultiDict(self.query("sort", "audience")).to_dict(flat=False)
+
     def url(self, sort: Sort | None = None, cursor: str | None = None) -> str:
         asked: dict[str, Any] = MultiDict(replace(self, sort=sort or self.sort).query()).to_dict(flat=False)
         return url_for("ideas.index", **asked, cursor=cursor)

@@ -24,6 +24,7 @@ from web.session import SAFE, identity
 LONGEST_ADDRESS = 8192
 A_MINUTE = {  # how often, by what is done: for a person, and for a network of people who are not signed in
     "read": (1200, 6000),
+    "draw": (60, 300),
     "vote": (300, 600),
     "write": (30, 300),
     "act": (120, 300),
@@ -83,7 +84,7 @@ def _know_who() -> None:
 def _what() -> str:
     rule = str(request.url_rule or "")
     if request.method in SAFE:
-        return "read"
+        return "draw" if rule.endswith("/card.png") else "read"
     if "/vote" in rule:
         return "vote"
     return "write" if request.method == "POST" and rule.endswith(WRITES) else "act"

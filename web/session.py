@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask, g, request, session
+from flask import Flask, Response, g, request, session
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from flask_wtf.csrf import CSRFProtect
 
 from ideas_hub.errors import SignInNeeded
@@ -17,7 +18,16 @@ KEY = "hub"  # under which the browser's cookie keeps the secret of its session
 csrf = CSRFProtect()
 
 
+class Cookies(SecureCookieSessionInterface):
+    """What everybody may keep is the same for everybody, and carries nobody's cookie."""
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        if not response.cache_control.public:
+            super().save_session(app, session, response)
+
+
 def init_app(app: Flask) -> None:
+    app.session_interface = Cookies()
     app.config.update(WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=None, WTF_CSRF_HEADERS=["X-CSRFToken"])
     csrf.init_app(app)
     app.before_request(_guard)
