@@ -11,7 +11,7 @@ from ideas_hub.audiences import change_idea
 from ideas_hub.comments import post_comment
 from ideas_hub.votes import cast_vote
 from tests import make
-from tests.journeys.conftest import COMMENT, Town, Watch
+from tests.journeys.conftest import COMMENT, Town, Watch, Watcher
 from tests.support.browser import Visitors
 from tests.support.hub import Server
 
@@ -268,6 +268,18 @@ def test_a_vote_keeps_the_focus_on_its_button(town: Town, server: Callable[..., 
     voter.page.focus(f"form[action='/ideas/{town.benches}/vote'] button")
     voter.page.keyboard.press("Enter")
     voter.until(f"() => document.activeElement.closest(\"form[action='/ideas/{town.benches}/vote/withdraw']\")")
+
+
+@pytest.mark.sqlite_only  # the database has no part in it
+def test_who_votes_in_one_tab_has_voted_in_the_others(town: Town, server: Callable[..., Server], watch: Watch):
+    hub = server()
+    first = watch(hub, f"/ideas/{town.benches}", town.neighbour)
+    tabs = [first, *(Watcher(first.page.context.new_page(), path) for path in ("/ideas", f"/ideas/{town.benches}"))]
+
+    for tab, act, then in ((tabs[0], "vote", "vote/withdraw"), (tabs[1], "vote/withdraw", "vote")):
+        tab.page.click(f"form[action='/ideas/{town.benches}/{act}'] button")
+        for other in tabs:
+            other.until("path => document.querySelector(`form[action='${path}'] button`)", f"/ideas/{town.benches}/{then}")
 
 
 def test_a_page_shows_at_once_what_its_reader_may_see_since_their_rights_changed(

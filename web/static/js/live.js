@@ -8,6 +8,7 @@ import * as drafts from "./drafts.js";
 import * as counts from "./counts.js";
 import * as sending from "./sending.js";
 import * as similar from "./similar.js";
+import * as tabs from "./tabs.js";
 import * as tally from "./tally.js";
 import * as watching from "./watching.js";
 
@@ -16,5 +17,6 @@ counts.start();
 similar.start();
 sending.start();
 board.start();
+tabs.start();
 tally.start();
 watching.start();

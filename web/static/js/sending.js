@@ -5,6 +5,7 @@
 
 import * as drafts from "./drafts.js";
 import * as parts from "./parts.js";
+import * as tabs from "./tabs.js";
 import { isLive } from "./watching.js";
 import { words } from "./words.js";
 
@@ -93,6 +94,7 @@ function renew(form) {
 
 async function onDone(form, answer, part) {
   drafts.forget(form);
+  tabs.onDone(form);
   renew(form);
   if (!part) return go((await answer.json().catch(() => ({}))).location);
   form.reset();
