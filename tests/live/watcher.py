@@ -11,11 +11,13 @@ WITHIN = 5.0  # seconds; nothing here needs more than a fraction of it
 
 
 class Watcher:
-    def __init__(self, url: str, *, token: str | None = None, headers: Any = None, transports: Any = None) -> None:
+    def __init__(
+        self, url: str, *, token: str | None = None, headers: Any = None, transports: Any = None, **options: Any
+    ) -> None:
         self.messages: list[tuple[str, Any]] = []
         self.changed = threading.Condition()
         self.ack: dict[str, Any] = {}
-        self.client = socketio.Client(reconnection=False)
+        self.client = socketio.Client(reconnection=False, **options)
         for name in ("event", "facts", "head", "reset", "disconnect"):
             self.client.on(name, self._hear(name), namespace="/live")
         self.client.connect(

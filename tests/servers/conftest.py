@@ -14,6 +14,11 @@ from tests.support.services import Redis
 Servers = Callable[..., list[Server]]
 
 
+def start_together(servers: list[Server]) -> None:
+    with ThreadPoolExecutor(len(servers)) as pool:
+        list(pool.map(lambda server: server.start(within=60), servers))
+
+
 @pytest.fixture
 def servers(database_url: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Servers]:
     """`servers(4, REDIS_URL=…)` starts that many at once, with these settings."""
@@ -25,8 +30,7 @@ def servers(database_url: str, tmp_path: Path, request: pytest.FixtureRequest) -
             known.extend(made)
             for server in made:
                 at_the_end.callback(server.kill)
-            with ThreadPoolExecutor(number) as pool:
-                list(pool.map(lambda server: server.start(within=60), made))
+            start_together(made)
             return made
 
         yield start

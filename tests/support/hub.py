@@ -45,8 +45,17 @@ class Server(Process):
     `altered` is Python that its process runs first, to make it hasty or slow: `"import wsgi; wsgi.FAREWELL = 0.3"`.
     """
 
-    def __init__(self, folder: Path, database_url: str, *, behind: Proxy | None = None, altered: str = "", **settings: object):
-        self.port = free_port()
+    def __init__(
+        self,
+        folder: Path,
+        database_url: str,
+        *,
+        behind: Proxy | None = None,
+        altered: str = "",
+        port: int | None = None,
+        **settings: object,
+    ):
+        self.port = port or free_port()
         self.url = behind.url if behind else f"http://127.0.0.1:{self.port}"
         if behind:
             behind.target = self.port

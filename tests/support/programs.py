@@ -22,6 +22,7 @@ class Program:
         """Debian keeps the programs of PostgreSQL off the PATH, in a folder for each version: take the newest."""
         versions = Path("/usr/lib/postgresql").glob("*/bin")
         places = [None, *(str(bin) for bin in sorted(versions, key=lambda bin: float(bin.parent.name), reverse=True))]
+        places += ["/usr/sbin"]  # nginx
         found = (shutil.which(command, path=place) for place in places for command in self.commands)
         return next((Path(path) for path in found if path), None)
 
@@ -41,7 +42,8 @@ class Program:
 CHROMIUM = Program("Chromium", ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"), "chromium")
 POSTGRESQL = Program("PostgreSQL", ("postgres",), "postgresql")
 REDIS = Program("Redis", ("redis-server",), "redis-server")
-PROGRAMS = (CHROMIUM, POSTGRESQL, REDIS)
+NGINX = Program("nginx", ("nginx",), "nginx-light")
+PROGRAMS = (CHROMIUM, POSTGRESQL, REDIS, NGINX)
 
 
 def install(packages: list[str]) -> None:

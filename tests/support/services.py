@@ -1,4 +1,4 @@
-"""PostgreSQL and Redis of the tests' own, in their own folders and on their own ports; never the system's."""
+"""PostgreSQL, Redis and nginx of the tests' own, in their own folders and on their own ports; never the system's."""
 
 import os
 import pwd
@@ -7,14 +7,18 @@ import signal
 import socket
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import psycopg2
 
-from tests.support.processes import Process, free_port
-from tests.support.programs import POSTGRESQL, REDIS
+from tests.support.processes import TAIL, Process, free_port
+from tests.support.programs import NGINX, POSTGRESQL, REDIS
+
+DEPLOY = Path(__file__).parent.parent.parent / "deploy" / "nginx"
+GATEWAYS = ("proxy", "fastcgi", "uwsgi", "scgi")
 
 
 def ordinary_user() -> dict[str, Any]:
@@ -95,3 +99,46 @@ class Redis(Process):
                 return connection.recv(64).startswith(b"+PONG")
         except OSError:
             return False
+
+
+class Nginx(Process):
+    """The configuration of `deploy/nginx/` with ports and paths of the tests, in front of servers on those ports."""
+
+    polite = signal.SIGQUIT  # finishes what is under way
+
+    def __init__(self, folder: Path, ports: Sequence[int]):
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.maintenance = folder / "maintenance"
+        folder.mkdir(exist_ok=True)
+        text = (DEPLOY / "nginx.conf").read_text()
+        temporary = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", *GATEWAYS))
+        changes = {
+            "listen 80 default_server;": f"listen 127.0.0.1:{self.port} default_server; listen 127.0.0.2:{self.port};",
+            "/etc/ideas-hub/maintenance": str(self.maintenance),
+            "/opt/ideas-hub": str(DEPLOY.parent.parent),
+            "/run/nginx.pid": f"{folder}/nginx.pid",
+            "/var/log/nginx": str(folder),
+            "worker_processes auto;": "worker_processes 2;" + (" user root;" if os.geteuid() == 0 else ""),
+            "http {\n": f"http {{\n    {temporary}\n",
+        }
+        for ours, of_the_tests in changes.items():
+            assert ours in text, f"nginx.conf has no {ours!r} any more"
+            text = text.replace(ours, of_the_tests)
+        (folder / "nginx.conf").write_text(text)
+        one = (DEPLOY / "servers.conf").read_text().splitlines()[1]
+        assert one.startswith("server 127.0.0.1:8001 ")
+        (folder / "servers.conf").write_text("\n".join(one.replace("8001", str(port)) for port in ports))
+        command = [NGINX.need(), "-e", folder / "error.log", "-p", folder, "-c", folder / "nginx.conf", "-g", "daemon off;"]
+        super().__init__(command, folder)
+
+    def check(self) -> None:
+        """What `nginx -t` says of it; raises CalledProcessError."""
+        subprocess.run([*self.command[:-2], "-t"], check=True, capture_output=True)
+
+    def answers(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def tail(self) -> str:
+        return super().tail() + (self.folder / "error.log").read_text(errors="replace")[-TAIL:]
