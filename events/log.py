@@ -232,6 +232,14 @@ def newest_of_subject(
     return _entries(session.execute(query.order_by(at.desc(), number.desc()).limit(limit)))
 
 
+def newest(session: Session, view: View, types: Collection[str], *, among: int, limit: int) -> list[Entry]:
+    """The last facts of those types that a view was told, newest first; none that is older than the last `among` of all types."""
+    number = NUMBER[view]
+    last = select(head_table.c[view.word]).where(head_table.c.id == 1).scalar_subquery()
+    query = select(event_table).where(number > last - among, event_table.c.type.in_(types))
+    return _entries(session.execute(query.order_by(number.desc()).limit(limit)))
+
+
 def _event(row: Row[Any]) -> Event:
     """The fact of a row. One that this code does not know (a newer server wrote it) keeps its place, and tells nothing."""
     try:

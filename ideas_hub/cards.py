@@ -221,6 +221,14 @@ def first_sentence(text: str, most: int = 180) -> str:
     return line if len(line) <= most else line[: most - 1].rsplit(" ", 1)[0] + "…"
 
 
+def first_words(text: str, most: int = 180, least: int = 30) -> str:
+    """The first sentence of a text; where that says as good as nothing ("Yes."), the one after it too."""
+    line = " ".join(text.split())
+    first = first_sentence(line, most)
+    after = first_sentence(line[len(first) :], most - len(first)) if len(first) < least else ""
+    return f"{first} {after}".strip()
+
+
 def _answer_card(answer: Answer, idea: Idea) -> AnswerCard:
     return AnswerCard(answer.ref, idea.ref, answer.text, answer.by.card(), answer.at)
 
@@ -264,7 +272,9 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
     if wanted.sort is Sort.WAITING:
         stages &= {Stage.NEW, Stage.EXPLORING}
         conditions.append(Idea.answered_at.is_(None))
-    conditions.append(Idea.stage.in_(stages))
+    # Asked for seven of eight stages, SQLite would look through all of them and sort what it finds.
+    rest = set(Stage) - stages
+    conditions.append(Idea.stage.not_in(rest) if len(rest) < len(stages) else Idea.stage.in_(stages))
     if wanted.themes:
         about = select(IdeaTheme.idea_id).join(Theme, Theme.id == IdeaTheme.theme_id).where(Theme.slug.in_(wanted.themes))
         conditions.append(Idea.id.in_(about))

@@ -4,8 +4,8 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -18,7 +18,7 @@ from events.moment import Moment
 from ideas_hub import search
 from ideas_hub.claims import once
 from ideas_hub.clock import now
-from ideas_hub.db import Base, record, transaction
+from ideas_hub.db import Base, add_once, record, transaction
 from ideas_hub.errors import Invalid, RuleBroken, _
 from ideas_hub.people import Actor, Person, Words
 from ideas_hub.permissions import Guarded, Ladder, find, require
@@ -91,6 +91,22 @@ class StageCount(Base):
     count: Mapped[int] = mapped_column(default=0)
 
 
+class CourseCount(Base):
+    """How many ideas of an audience that were posted in a month stand in a stage, and had been explored and tried before.
+
+    Written with every change, like `StageCount`, so that what became of a year's ideas is never counted when it is asked for.
+    """
+
+    __tablename__ = "course_count"
+
+    month: Mapped[date] = mapped_column(primary_key=True)  # its first day
+    audience: Mapped[View] = mapped_column(Ladder, primary_key=True)
+    stage: Mapped[Stage] = mapped_column(Words(Stage), primary_key=True)
+    explored: Mapped[bool] = mapped_column(primary_key=True)
+    tried: Mapped[bool] = mapped_column(primary_key=True)
+    count: Mapped[int] = mapped_column(default=0)
+
+
 class Idea(Guarded, Base):
     __tablename__ = "idea"
 
@@ -109,6 +125,8 @@ class Idea(Guarded, Base):
 
     stage: Mapped[Stage] = mapped_column(Words(Stage), default=Stage.NEW)
     stage_since: Mapped[datetime] = mapped_column(Moment)
+    explored_at: Mapped[datetime | None] = mapped_column(Moment)  # when it was first explored, and first tried
+    tried_at: Mapped[datetime | None] = mapped_column(Moment)
     sponsor_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"), index=True)
     answer_by_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"), index=True)  # whom the clock names
     answer_due: Mapped[date | None]  # while the answer clock runs
@@ -138,6 +156,7 @@ class Idea(Guarded, Base):
         Index("ix_idea_votes", "votes", "ref"),
         Index("ix_idea_hot", "hot", "ref"),
         Index("ix_idea_stage_votes", "stage", "votes", "ref"),
+        Index("ix_idea_stage_since", "stage", "stage_since", "ref"),
         Index("ix_idea_answer_due", "answer_due"),
     )
 
@@ -317,43 +336,63 @@ def put_in_search(session: Session, idea: Idea) -> None:
         search.put(session, idea.id, idea.effective_audience, idea.title, body)
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class _Place:
+    """Where an idea stands in the counts."""
+
+    stage: Stage
+    audience: View
+    month: date
+    explored: bool
+    tried: bool
+
+
 @contextmanager
 def recounted(session: Session, idea: Idea) -> Iterator[None]:
-    """Step: whatever changes in the block about where the idea stands or who may see it, the stage counts stay right."""
+    """Step: whatever changes in the block about where the idea stands or who may see it, the counts stay right."""
     before = _counted_as(idea)
     yield
     after = _counted_as(idea)
     if before != after:
         # In one order everywhere, so that two transactions cannot wait for each other.
-        for place, change in sorted(((place, change) for place, change in ((before, -1), (after, +1)) if place)):
-            _add_to_count(session, *place, change)
+        for place, change in sorted((place, change) for place, change in ((before, -1), (after, +1)) if place):
+            _add_to_count(session, place, change)
 
 
 def count(session: Session, idea: Idea, change: int) -> None:
     """Step: count an idea that was not there before."""
     if place := _counted_as(idea):
-        _add_to_count(session, *place, change)
+        _add_to_count(session, place, change)
 
 
 def count_all(session: Session, ideas: Iterable[Idea]) -> None:
     """Step: count ideas that were not there before; where many come at once, each count is changed once."""
     places = Counter(place for idea in ideas if (place := _counted_as(idea)))
-    for (stage, audience), number in sorted(places.items()):
-        _add_to_count(session, stage, audience, number)
+    for place, number in sorted(places.items()):
+        _add_to_count(session, place, number)
 
 
-def _counted_as(idea: Idea) -> tuple[Stage, View] | None:
+def month_of(moment: datetime) -> date:
+    """The first day of its month, in UTC."""
+    return moment.astimezone(UTC).date().replace(day=1)
+
+
+def _counted_as(idea: Idea) -> _Place | None:
     """Where an idea stands in the counts; None for what no view shows."""
-    unseen = idea.hidden or idea.held or idea.withdrawn_at is not None
-    return None if unseen else (idea.stage, idea.effective_audience)
+    if idea.hidden or idea.held or idea.withdrawn_at is not None:
+        return None
+    explored, tried = idea.explored_at is not None, idea.tried_at is not None
+    return _Place(idea.stage, idea.effective_audience, month_of(idea.posted_at), explored, tried)
 
 
-def _add_to_count(session: Session, stage: Stage, audience: View, change: int) -> None:
-    session.execute(
-        sa.update(StageCount)
-        .where(StageCount.stage == stage, StageCount.audience == audience)
-        .values(count=StageCount.count + change)
-    )
+def _add_to_count(session: Session, place: _Place, change: int) -> None:
+    stage = (StageCount.stage == place.stage, StageCount.audience == place.audience)
+    session.execute(sa.update(StageCount).where(*stage).values(count=StageCount.count + change))
+    course = asdict(place)
+    add = sa.update(CourseCount).filter_by(**course).values(count=CourseCount.count + change).returning(CourseCount.count)
+    if session.execute(add).first() is None:
+        add_once(session, CourseCount(**course, count=0))
+        session.execute(add)
 
 
 # Queries

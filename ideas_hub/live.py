@@ -35,6 +35,7 @@ from events.catalogue import (
 )
 from events.stream import Stream
 from ideas_hub.answers import Answer
+from ideas_hub.cards import first_words
 from ideas_hub.comments import Comment
 from ideas_hub.db import reading
 from ideas_hub.errors import Sentence, _
@@ -46,6 +47,7 @@ from ideas_hub.stages import STAGE_LABELS, StageChange
 
 Data = dict[str, Any]
 M = TypeVar("M")
+NEWS_AMONG = 2000  # of what a view was told last, is looked for news
 
 # What a line of a timeline says, by the event's type. The names in it are those of the event's data.
 SENTENCES: Mapping[str, str] = {
@@ -69,6 +71,23 @@ SENTENCES: Mapping[str, str] = {
     "comment.restored": _("A comment was shown again."),
     "comment.withdrawn": _("A comment was withdrawn by its author."),
     "hub.imported": _("%(ideas)s ideas and %(comments)s comments came in from elsewhere."),
+}
+
+# What the first page says of what happens now, by the event's type, and the stage it leads to. `idea` is a link to it.
+NEWS: Mapping[str, str] = {
+    "idea.posted": _("New idea: %(idea)s"),
+    "idea.opened_to_public": _("%(idea)s was opened to more people"),
+    "idea.merged": _("%(idea)s was merged into another idea"),
+    "idea.stage_changed exploring": _("%(by)s began to explore %(idea)s"),
+    "idea.stage_changed trial": _("%(idea)s is being tried"),
+    "idea.stage_changed adopted": _("%(idea)s was adopted"),
+    "idea.stage_changed learned": _("%(idea)s was tried and ended, with a lesson"),
+    "idea.stage_changed parked": _("%(idea)s was parked"),
+    "idea.stage_changed declined": _("%(idea)s was declined"),
+    "idea.sponsored": _("%(sponsor)s became sponsor of %(idea)s"),
+    "idea.answered": _("%(by)s answered %(idea)s: “%(text)s”"),
+    "idea.answer_due": _("%(idea)s has enough votes: it is owed an answer by %(due)s"),
+    "idea.answer_overdue": _("The answer to %(idea)s is late"),
 }
 
 
@@ -306,3 +325,42 @@ def _spoken(name: str, value: Any) -> Any:
         case (("by" | "sponsor" | "author"), None):
             return Sentence(_("somebody"))
     return value
+
+
+# News
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """Something that happened to an idea, as a sentence in which the idea's own place is still free."""
+
+    at: datetime
+    sentence: Sentence
+    idea: str
+    title: str
+    lang: str
+
+
+def news(stream: Stream, actor: Actor, *, most: int = 4) -> list[News]:
+    """The last that happened in the actor's view, newest first; of each idea the last only."""
+    types = {name.split()[0] for name in NEWS}
+    with reading() as session:
+        head = log.head(session)
+        entries = log.newest(session, actor.view, types, among=NEWS_AMONG, limit=most * 10)
+        last: dict[str, log.Entry] = {}
+        for entry in entries:
+            if isinstance(entry.event, IdeaEvent):
+                last.setdefault(entry.event.idea, entry)
+        about = select(Idea.ref, Idea.title, Idea.lang).where(Idea.ref.in_(last), visible_in(actor.view, Idea))
+        seen = {row.ref: row for row in session.execute(about)}
+    chosen = [entry for ref, entry in last.items() if ref in seen][:most]
+    told = [event for event in stream.envelopes(chosen, actor.view, head.epoch) if event is not None]
+    return [_news(line, seen[line.data["idea"]]) for line in lines(told)]
+
+
+def _news(line: Line, about: Any) -> News:
+    to = line.data.get("to")
+    values = dict(line.sentence.values)
+    if "text" in values:
+        values["text"] = first_words(str(values["text"] or ""), 110)
+    return News(line.at, Sentence(NEWS[f"{line.type} {to}" if to else line.type], values), about.ref, about.title, about.lang)

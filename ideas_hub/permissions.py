@@ -63,7 +63,8 @@ def visible_to(actor: Actor, model: type[Guarded]) -> ColumnElement[bool]:
     conditions = [model.effective_audience <= actor.view]
     if not actor.holds(Role.MODERATOR):
         conditions.append(model.hidden.is_(False))
-    conditions.append(or_(model.held.is_(False), model.written_by(actor.person_id)))
+    free = model.held.is_(False)
+    conditions.append(or_(free, model.written_by(actor.person_id)) if actor.person_id is not None else free)
     return and_(*conditions, _still_there(model))
 
 

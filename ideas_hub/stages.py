@@ -102,6 +102,10 @@ def enter(session: Session, actor: Actor, idea: Idea, to: Stage, reason: str, *,
     session.add(change)
     with recounted(session, idea):
         idea.stage, idea.stage_since = to, change.at
+        if to is Stage.EXPLORING:
+            idea.explored_at = idea.explored_at or change.at
+        if to is Stage.TRIAL:
+            idea.tried_at = idea.tried_at or change.at
     touch(idea)
     session.flush()
     by = actor.ref or ""

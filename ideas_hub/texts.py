@@ -8,6 +8,7 @@ from ideas_hub.errors import Invalid, Sentence, _
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # all but tab and line break
 BLANK = "\u115f\u1160\u2800\u3164\uffa0"  # letters and signs that are drawn as nothing
+TOO_LONG_BY_ONE = _("Your text is 1 character too long. We kept it.")
 TOO_LONG = _("Your text is %(excess)d characters too long. We kept it.")
 
 
@@ -25,7 +26,8 @@ def measured(texts: Mapping[str, str], sizes: Mapping[str, int], needed: Mapping
     errors = {}
     for name, text in trimmed.items():
         if len(text) > sizes[name]:
-            errors[name] = Sentence(TOO_LONG, {"excess": len(text) - sizes[name]})
+            excess = len(text) - sizes[name]
+            errors[name] = Sentence(TOO_LONG_BY_ONE) if excess == 1 else Sentence(TOO_LONG, {"excess": excess})
         elif name in needed and not any(map(shows, text)):
             errors[name] = Sentence(needed[name])
     if errors:

@@ -42,6 +42,7 @@ READING_ORDER = [
     "audiences",
     "imports",
     "cards",
+    "home",
     "board",
     "live",
     "chores",

@@ -31,7 +31,9 @@ from web.text import day
 THEMES = ("device", "light", "dark")
 SOON = 5  # working days that are left of an answer clock
 MOST_LATE = 10  # squares that are drawn; the words say how many days it was
-PARTS_OF_PAGES = frozenset({"votes.part", "ideas.card", "ideas.part", "ideas.similar", "comments.part", "board.part"})
+PARTS_OF_PAGES = frozenset(
+    {"votes.part", "ideas.card", "ideas.part", "ideas.similar", "comments.part", "board.part", "home.part"}
+)
 FOREVER = 60 * 60 * 24 * 365
 
 KIND_LABELS = {

@@ -12,7 +12,7 @@ from flask_babel import Babel, get_locale, gettext
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-from ideas_hub.clock import today
+from ideas_hub.clock import now, today
 from ideas_hub.errors import Sentence
 
 TAGS = {"p", "br", "em", "strong", "a", "ul", "ol", "li", "blockquote", "code", "pre", "hr"}
@@ -24,7 +24,8 @@ _markdown = MarkdownIt("commonmark", {"html": False, "linkify": False, "breaks":
 
 def init_app(app: Flask) -> None:
     Babel(app, default_locale="en", default_timezone="Europe/London")
-    app.jinja_env.filters.update(day=day, moment=moment, sentence=translate, markdown=lambda text: Markup(render(text)))  # noqa: S704  safe by nh3
+    app.jinja_env.filters.update(day=day, month=month, moment=moment, lately=lately, sentence=translate)
+    app.jinja_env.filters.update(markdown=lambda text: Markup(render(text)))  # noqa: S704  safe by nh3
 
 
 @lru_cache(maxsize=2048)
@@ -43,10 +44,11 @@ def translate(said: Sentence | str) -> str:
     """A marked sentence in the reader's language, its places filled in."""
     if isinstance(said, str):
         return gettext(said)
-    return gettext(said.text, **{name: _spoken(value) for name, value in said.values.items()})
+    return gettext(said.text, **{name: spoken(value) for name, value in said.values.items()})
 
 
-def _spoken(value: Any) -> Any:
+def spoken(value: Any) -> Any:
+    """What fills a place of a sentence, as that is said: a sentence in the reader's language, a date as a day."""
     if isinstance(value, Sentence):
         return translate(value)
     return day(value) if isinstance(value, date) else value
@@ -57,6 +59,17 @@ def day(value: date | datetime, *, year: bool | None = None) -> str:
     on = value.astimezone(HERE).date() if isinstance(value, datetime) else value
     with_year = on.year != today().year if year is None else year
     return format_date(on, "d MMMM yyyy" if with_year else "d MMMM", locale=get_locale() or "en")
+
+
+def month(value: date) -> str:
+    """A month of a year: November 2025."""
+    return format_date(value, "MMMM yyyy", locale=get_locale() or "en")
+
+
+def lately(value: datetime) -> str:
+    """The time of day, or the day where that is another one: 10:42, 21 Nov."""
+    on = value.astimezone(HERE).date()
+    return moment(value) if on == now().astimezone(HERE).date() else format_date(on, "d MMM", locale=get_locale() or "en")
 
 
 def moment(value: datetime) -> str:

@@ -16,6 +16,7 @@ SOMEBODY = "who is signed in"
 
 ACCESS = {
     "GET /": EVERYBODY,
+    "GET /home/<part>": EVERYBODY,
     "GET /ideas": EVERYBODY,
     "GET /ideas/new": SOMEBODY,
     "GET /ideas/similar": EVERYBODY,

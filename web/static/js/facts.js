@@ -64,6 +64,8 @@ function set(element, text) {
 
 function show(element, text) {
   element.textContent = text;
+  const word = element.nextElementSibling;
+  if (word?.dataset.many) word.textContent = text === "1" ? word.dataset.one : word.dataset.many;
   shownAt.set(element, Date.now());
   element.classList.remove("is-changed");
   void element.offsetWidth; // so that the ring begins anew
