@@ -236,7 +236,8 @@ def newest(session: Session, view: View, types: Collection[str], *, among: int, 
     """The last facts of those types that a view was told, newest first; none that is older than the last `among` of all types."""
     number = NUMBER[view]
     last = select(head_table.c[view.word]).where(head_table.c.id == 1).scalar_subquery()
-    query = select(event_table).where(number > last - among, event_table.c.type.in_(types))
+    lately = (number > last - among, event_table.c.imported.is_(False))
+    query = select(event_table).where(*lately, event_table.c.type.in_(types))
     return _entries(session.execute(query.order_by(number.desc()).limit(limit)))
 
 

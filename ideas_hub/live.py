@@ -47,7 +47,7 @@ from ideas_hub.stages import STAGE_LABELS, StageChange
 
 Data = dict[str, Any]
 M = TypeVar("M")
-NEWS_AMONG = 2000  # of what a view was told last, is looked for news
+NEWS_AMONG = 5000  # of what a view was told last, is looked for news
 
 # What a line of a timeline says, by the event's type. The names in it are those of the event's data.
 SENTENCES: Mapping[str, str] = {

@@ -22,6 +22,7 @@ from web import (
     board,
     cli,
     comments,
+    compression,
     config,
     errors,
     feeds,
@@ -45,7 +46,7 @@ from web import (
 MOST_BYTES = 1024 * 1024  # of one request: more than any text may hold, so that one that is too long is named, and kept
 
 PAGES = (home, ideas, votes, comments, sponsors, moves, answers, audiences, board, me, appearance, sign_in, feeds, sharing)
-PARTS = (text, errors, limits, session, once, headers, pages, health, *PAGES, api, cli)
+PARTS = (compression, text, errors, limits, session, once, headers, pages, health, *PAGES, api, cli)
 
 
 @dataclass(frozen=True, slots=True)
