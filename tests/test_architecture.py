@@ -14,6 +14,7 @@ from events import catalogue
 from events.catalogue import LEDGER, TYPES, Event, IdeaEvent
 from ideas_hub import schema
 from ideas_hub.live import SENTENCES
+from web.api.live import DATA
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ["events", "ideas_hub", "web", "wsgi"]  # each may import those before it
@@ -125,6 +126,7 @@ def test_an_event_is_documented_told_somewhere_and_has_its_sentence(kind: type[E
     else:
         assert issubclass(kind, IdeaEvent) or kind.feeds, "nobody could watch it"
     assert (kind.type in SENTENCES) is (kind not in LEDGER)
+    assert (kind.type in DATA) is (kind not in LEDGER), "say in web/api/live.py what is joined to it"
 
 
 def test_no_sentence_is_left_of_an_event_that_is_gone() -> None:

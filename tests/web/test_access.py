@@ -63,6 +63,7 @@ ACCESS = {
     "POST /ideas/<ref>/hide": SOMEBODY,
     "POST /ideas/<ref>/restore": SOMEBODY,
     "GET /api/v1/openapi.json": EVERYBODY,
+    "GET /api/v1/asyncapi.json": EVERYBODY,
     "GET /api/v1/board": EVERYBODY,
     "GET /api/v1/events": EVERYBODY,
     "GET /api/v1/me": EVERYBODY,

@@ -1,15 +1,17 @@
 """The JSON API, `/api/v1`: one file per concept, schemas beside the routes."""
 
+import re
+from functools import cache
 from typing import Any, cast
 
 import flask_smorest
-from flask import Flask, Response
+from flask import Flask
 from flask.json.provider import DefaultJSONProvider
 
-from web.api import answers, asking, audiences, board, comments, events, ideas, moves, people, sponsors, votes
-from web.api.replying import reply
+from web.api import answers, asking, audiences, board, comments, document, events, ideas, moves, people, sponsors, votes
+from web.api.papers import complete
 
-CONCEPTS = (ideas, audiences, votes, comments, sponsors, moves, answers, events, board, people)
+CONCEPTS = (ideas, audiences, votes, comments, sponsors, moves, answers, events, board, people, document)
 
 
 class Api(flask_smorest.Api):
@@ -29,14 +31,18 @@ def init_app(app: Flask) -> None:
     app.config.update(API_TITLE="Ideas Hub", API_VERSION="1", OPENAPI_VERSION="3.1.0")
     cast(DefaultJSONProvider, app.json).sort_keys = False  # an idea begins with its id
     api = Api(app)
-    document = asking.Blueprint("document")
-
-    @document.get("/openapi.json")
-    @document.arguments(asking.NoQuery, location="query")
-    def openapi(query: dict[str, Any]) -> Response:
-        """This document."""
-        return reply(api.spec.to_dict())
-
+    app.extensions["papers"] = cache(lambda: _openapi(app, api))
     for concept in CONCEPTS:
         api.register_blueprint(concept.blueprint)
-    api.register_blueprint(document)
+
+
+def _openapi(app: Flask, api: Api) -> dict[str, Any]:
+    """The OpenAPI document of all routes."""
+    names = {
+        (method.lower(), re.sub(r"<(\w+)>", r"{\1}", rule.rule)): str(rule.endpoint).removeprefix("api_").replace(".", "_")
+        for rule in app.url_map.iter_rules()
+        if str(rule.endpoint).startswith("api_")
+        for method in rule.methods or ()
+    }
+    url, cookie = app.extensions["ideas_hub"].config.base_url, app.config["SESSION_COOKIE_NAME"]
+    return complete(api.spec.to_dict(), url, cookie, names)

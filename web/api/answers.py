@@ -9,7 +9,7 @@ from ideas_hub.cards import answers_of
 from ideas_hub.errors import Invalid, Missing, _
 from ideas_hub.ideas import Stage
 from ideas_hub.moves import answer_idea
-from web.api.asking import Blueprint, Piece, Text, Word, words_of
+from web.api.asking import ANSWER, REASON, Blueprint, Piece, Text, Word, words_of
 from web.api.ideas import Answer, answer_json
 from web.api.moves import Needs
 from web.api.replying import listing, reply
@@ -25,9 +25,9 @@ class Answers(ma.Schema):
 
 
 class NewAnswer(Needs):
-    text = Text(required=True)
+    text = Text(required=True, size=ANSWER)
     to = Word(words_of(Stage))
-    reason = Text()
+    reason = Text(size=REASON)
 
 
 @blueprint.get("/ideas/<idea>/answers")

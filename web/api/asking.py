@@ -19,6 +19,7 @@ from ideas_hub.errors import Invalid, Sentence, _
 from ideas_hub.texts import CONTROL
 from web.forms import CONTROL_FOUND
 
+REASON, ANSWER, COMMENT = 2000, 10_000, 4000  # characters; a test holds the document to what is refused
 MOST_NAMED = 50  # fields that a refusal names
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 UNKNOWN = _("There is nothing of this name here.")
@@ -37,8 +38,14 @@ def words_of(words: type[StrEnum]) -> dict[str, Any]:
 # Fields
 
 
+PLAIN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"  # CONTROL, as the document has it
+
+
 class Text(ma.fields.String):
-    """Text without control characters; numbers are no text. Line breaks count as one character."""
+    """Text without control characters; numbers are no text. Line breaks count as one character.
+
+    `most` is refused here; `size` is what the command measures, trimmed, and is told in the document.
+    """
 
     default_error_messages = {  # noqa: RUF012  as marshmallow has it
         "invalid": _("Send text, in quotation marks."),
@@ -46,8 +53,10 @@ class Text(ma.fields.String):
         "required": _("This is needed."),
     }
 
-    def __init__(self, *, most: int | None = None, **options: Any) -> None:
-        super().__init__(**options)
+    def __init__(self, *, most: int | None = None, size: int | None = None, **options: Any) -> None:
+        told = {"pattern": PLAIN, "maxLength": size or most, "minLength": 1 if options.get("required") else None}
+        given = {name: value for name, value in told.items() if value} | options.pop("metadata", {})
+        super().__init__(metadata=given, **options)
         self.most = most
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
@@ -64,7 +73,8 @@ class Word(Text):
     """One of a few words, as what it stands for. `blank`: nothing at all is None."""
 
     def __init__(self, words: Mapping[str, Any], *, blank: bool = False, **options: Any) -> None:
-        super().__init__(metadata={"enum": [*words]}, **options)
+        super().__init__(**options)
+        self.metadata = {"enum": [*words, *([""] if blank else [])]}
         self.words, self.blank = words, blank
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
@@ -107,7 +117,7 @@ class NotYet(ma.fields.Field[None]):
     """What the hub does not have yet: nothing may be given."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(allow_none=True, **options)
+        super().__init__(allow_none=True, metadata={"type": "string", "maxLength": 0}, **options)
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> None:
         if value not in (None, ""):

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response
 
 from ideas_hub.audiences import hide_comment, hide_idea, restore_comment, restore_idea
-from web.api.asking import Blueprint, Body, Text
+from web.api.asking import REASON, Blueprint, Body, Text
 from web.api.replying import nothing
 from web.session import actor
 
@@ -13,11 +13,11 @@ blueprint = Blueprint("audiences")
 
 
 class Reason(Body):
-    reason = Text(required=True)
+    reason = Text(required=True, size=REASON)
 
 
 class MaybeReason(Body):
-    reason = Text()
+    reason = Text(size=REASON)
 
 
 @blueprint.put("/ideas/<idea>/hidden")

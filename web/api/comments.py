@@ -7,7 +7,7 @@ from flask import Response
 
 from ideas_hub.comments import CommentCard, CommentKind, comment, comments, post_comment, withdraw_comment
 from ideas_hub.live import person_json
-from web.api.asking import VIEW_WORDS, Blueprint, Body, NoBody, Piece, Text, Word, words_of
+from web.api.asking import COMMENT, VIEW_WORDS, Blueprint, Body, NoBody, Piece, Text, Word, words_of
 from web.api.people import Person
 from web.api.replying import listing, nothing, reply, time_json
 from web.paging import decode_cursor, encode_cursor
@@ -38,7 +38,7 @@ class Comments(ma.Schema):
 
 
 class NewComment(Body):
-    body = Text(required=True)
+    body = Text(required=True, size=COMMENT)
     kind = Word(words_of(CommentKind))
     parent = Text(allow_none=True)
     audience = Word(VIEW_WORDS)

@@ -49,7 +49,7 @@ class Timeline(ma.Schema):
 
 class EventsQuery(Query):
     after = Text()
-    topics = ma.fields.List(Text(), load_default=())
+    topics = ma.fields.List(Text(), load_default=(), metadata={"maxItems": MOST_TOPICS})
     limit = Number(1, 100, load_default=100)
 
 

@@ -9,7 +9,7 @@ from flask import Response, request
 from ideas_hub.audiences import change_idea
 from ideas_hub.cards import AnswerCard, IdeaCard, Sort, Wanted, list_ideas, similar_ideas, whole_idea
 from ideas_hub.errors import Invalid, _
-from ideas_hub.ideas import SIZES, Stage, post_idea, withdraw_idea
+from ideas_hub.ideas import MOST_THEMES, SIZES, Stage, post_idea, withdraw_idea
 from ideas_hub.lessons import LessonCard
 from ideas_hub.live import person_json
 from ideas_hub.settings import themes
@@ -118,28 +118,28 @@ class SimilarQuery(Query):
 
 
 class NewIdea(Body):
-    title = Text(required=True)
-    problem = Text(required=True)
-    proposal = Text(required=True)
-    gain = Text()
-    cost_of_inaction = Text()
-    place = Text()
+    title = Text(required=True, size=SIZES["title"])
+    problem = Text(required=True, size=SIZES["problem"])
+    proposal = Text(required=True, size=SIZES["proposal"])
+    gain = Text(size=SIZES["gain"])
+    cost_of_inaction = Text(size=SIZES["cost_of_inaction"])
+    place = Text(size=SIZES["place"])
     audience = Word(VIEW_WORDS)
-    themes = ma.fields.List(Text())
+    themes = ma.fields.List(Text(), metadata={"maxItems": MOST_THEMES})
     challenge = NotYet()
     future = NotYet()
 
 
 class IdeaChange(Body):
-    title = Text()
-    short_title = Text()
-    problem = Text()
-    proposal = Text()
-    gain = Text()
-    cost_of_inaction = Text()
-    place = Text()
+    title = Text(size=SIZES["title"])
+    short_title = Text(size=SIZES["short_title"])
+    problem = Text(size=SIZES["problem"])
+    proposal = Text(size=SIZES["proposal"])
+    gain = Text(size=SIZES["gain"])
+    cost_of_inaction = Text(size=SIZES["cost_of_inaction"])
+    place = Text(size=SIZES["place"])
     audience = Word(VIEW_WORDS)
-    themes = ma.fields.List(Text())
+    themes = ma.fields.List(Text(), metadata={"maxItems": MOST_THEMES})
 
 
 # Routes

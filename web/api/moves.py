@@ -4,9 +4,10 @@ from typing import Any
 
 from flask import Response
 
+from ideas_hub import trials
 from ideas_hub.ideas import Stage
 from ideas_hub.moves import move_idea
-from web.api.asking import Blueprint, Body, Day, Text, Word, words_of
+from web.api.asking import ANSWER, REASON, Blueprint, Body, Day, Text, Word, words_of
 from web.api.ideas import Idea, idea_reply
 from web.session import actor
 
@@ -16,18 +17,18 @@ blueprint = Blueprint("moves")
 class Needs(Body):
     """What a stage needs besides a reason: `trial` the first four, `learned` a lesson, `parked` a day, `merged` an idea."""
 
-    hypothesis = Text()
-    test = Text()
-    measure = Text()
+    hypothesis = Text(size=trials.SIZES["hypothesis"])
+    test = Text(size=trials.SIZES["test"])
+    measure = Text(size=trials.SIZES["measure"])
     ends = Day()
-    lesson = Text()
+    lesson = Text(size=ANSWER)
     review_on = Day()
     into = Text()
 
 
 class Move(Needs):
     to = Word(words_of(Stage), required=True)
-    reason = Text(required=True)
+    reason = Text(required=True, size=REASON)
 
 
 @blueprint.post("/ideas/<idea>/moves")

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response
 
 from ideas_hub.sponsors import end_sponsorship, name_sponsor, take_on
-from web.api.asking import Blueprint, Body, Text
+from web.api.asking import REASON, Blueprint, Body, Text
 from web.api.audiences import Reason
 from web.api.ideas import Idea, idea_reply
 from web.session import actor
@@ -15,7 +15,7 @@ blueprint = Blueprint("sponsors")
 
 class NewSponsor(Body):
     person = Text()
-    reason = Text(load_default="")
+    reason = Text(load_default="", size=REASON)
 
 
 @blueprint.put("/ideas/<idea>/sponsor")

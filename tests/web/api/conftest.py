@@ -13,24 +13,34 @@ from ideas_hub.people import NOBODY, Actor
 from ideas_hub.sessions import make_token, start_session
 from tests import make
 from tests.support.hub import environment
+from tests.support.papers import OpenAPI
 from web import create_app
 from web.config import from_environment
 
 ROOT = "/api/v1"
 
 
+def papers_of(app: Flask) -> OpenAPI:
+    """The hub's own document: every answer of these tests is held against it."""
+    if "checked" not in app.extensions:
+        app.extensions["checked"] = OpenAPI(app.extensions["papers"]())
+    return app.extensions["checked"]
+
+
 class Caller:
     """Somebody who asks the API, by their token; nobody without one. Paths begin behind `/api/v1`."""
 
     def __init__(self, app: Flask, token: str | None = None) -> None:
-        self.client = app.test_client()
+        self.client, self.app = app.test_client(), app
         self.headers = {"Authorization": f"Bearer {token}"} if token else {}
 
     def ask(
         self, method: str, path: str, json: Any = None, *, headers: dict[str, str] | None = None, **options: Any
     ) -> TestResponse:
         sent = {} if json is None else {"json": json}
-        return self.client.open(ROOT + path, method=method, headers=self.headers | (headers or {}), **sent, **options)
+        answer = self.client.open(ROOT + path, method=method, headers=self.headers | (headers or {}), **sent, **options)
+        papers_of(self.app).check(method, ROOT + path, answer)
+        return answer
 
     def get(self, path: str, **options: Any) -> TestResponse:
         return self.ask("GET", path, **options)

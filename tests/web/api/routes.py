@@ -51,6 +51,7 @@ ROUTES = [
     Route("GET", "/events"),
     Route("GET", "/me"),
     Route("GET", "/openapi.json"),
+    Route("GET", "/asyncapi.json"),
 ]
 READS = [route for route in ROUTES if route.method == "GET"]
 ACTS = [route for route in ROUTES if route.method != "GET"]
