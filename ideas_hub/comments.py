@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, ForeignKey, Index, Text, func, select
@@ -19,6 +20,8 @@ from ideas_hub.ideas import Idea, Stage, touch
 from ideas_hub.people import Actor, Person, PersonCard, Words
 from ideas_hub.permissions import Guarded, find, require, visible_to
 from ideas_hub.texts import measured
+
+THREADS, REPLIES, IN_THREAD = 30, 10, 50  # of a page: threads, replies of each, replies of a thread alone
 
 # Model
 
@@ -86,6 +89,32 @@ class Thread:
 
     comment: CommentCard
     replies: tuple[CommentCard, ...]
+    more: int = 0  # replies behind these
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a discussion somebody reads, by references of comments: before one, after one, around one; in one thread alone."""
+
+    before: str | None = None
+    after: str | None = None
+    comment: str | None = None
+    thread: str | None = None
+
+
+class Threads(NamedTuple):
+    """A piece of a discussion. `kinds`: how many threads there are of each kind.
+
+    `earlier` and `later`: how many threads stand before and after it; where it `is_alone`, one thread, how many of its replies.
+    `is_lost`: the comment that was asked for is not there, or is not to be seen.
+    """
+
+    threads: list[Thread]
+    kinds: dict[CommentKind, int]
+    earlier: int
+    later: int
+    is_alone: bool
+    is_lost: bool
 
 
 # Commands
@@ -255,29 +284,117 @@ def comment(actor: Actor, ref: str, comment: str) -> CommentCard:
 
 
 def threads(
-    actor: Actor, ref: str, *, kind: CommentKind | None = None, limit: int = 50
-) -> tuple[list[Thread], dict[CommentKind, int]]:
-    """The newest `limit` threads of an idea, oldest of them first, and how many threads there are of each kind.
+    actor: Actor,
+    ref: str,
+    *,
+    kind: CommentKind | None = None,
+    place: Place = Place(),
+    limit: int = THREADS,
+) -> Threads:
+    """A piece of an idea's threads, oldest first: those at that place, or else the newest `limit`.
 
-    Raises Missing.
+    Each comes with its first replies. `place.thread` asks for one thread alone, with a piece of its replies; a comment that
+    stands too deep in its thread to be shown beside others is shown so as well. Raises Missing.
     """
     with reading() as session:
         idea = find(session, actor, Idea, ref)
         seen = (Comment.idea_id == idea.id, visible_to(actor, Comment))
-        top = select(Comment).where(*seen, Comment.parent_id.is_(None))
         counted = select(Comment.kind, func.count()).where(*seen, Comment.parent_id.is_(None)).group_by(Comment.kind)
         kinds = {row[0]: row[1] for row in session.execute(counted)}
-        if kind is not None:
-            top = top.where(Comment.kind == kind)
-        newest = session.scalars(top.order_by(Comment.posted_at.desc(), Comment.ref.desc()).limit(limit)).all()
-        heads = list(reversed(newest))
-        below = session.scalars(
-            select(Comment)
-            .where(*seen, Comment.parent_id.in_([head.id for head in heads]))
-            .order_by(Comment.posted_at, Comment.ref)
-        ).all()
-        replies: dict[str | None, list[CommentCard]] = {}
-        for card in comment_cards(session, below, ref):
-            replies.setdefault(card.parent, []).append(card)
-        cards = comment_cards(session, heads, ref)
-        return [Thread(card, tuple(replies.get(card.ref, ()))) for card in cards], kinds
+        wanted = _visible(session, place.comment, *seen)
+        head = _visible(session, place.thread, *seen, Comment.parent_id.is_(None))
+        if head is None and wanted is not None and wanted.parent_id is not None:
+            head = session.scalar(select(Comment).where(*seen, Comment.id == wanted.parent_id))
+            before = (Comment.parent_id == wanted.parent_id, *seen, _key() < sa.tuple_(*map(sa.literal, _key_of(wanted))))
+            if head is not None and (session.scalar(select(func.count()).where(*before)) or 0) < REPLIES:
+                wanted, head = head, None
+        if head is not None:
+            below = (*seen, Comment.parent_id == head.id)
+            piece = _piece(session, below, place, wanted, IN_THREAD, from_the_first=True)
+            card, *replies = comment_cards(session, [head, *piece.comments], ref)
+            found = [Thread(card, tuple(replies))]
+        else:
+            top = (*seen, Comment.parent_id.is_(None), *([Comment.kind == kind] if kind else []))
+            piece = _piece(session, top, place, wanted, limit)
+            found = _with_replies(session, piece.comments, seen, ref)
+        is_lost = place.comment is not None and wanted is None
+        return Threads(found, kinds, piece.earlier, piece.later, is_alone=head is not None, is_lost=is_lost)
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    comments: Sequence[Comment]
+    earlier: int
+    later: int
+
+
+def _key() -> sa.Tuple:
+    return sa.tuple_(Comment.posted_at, Comment.ref)
+
+
+def _key_of(comment: Comment) -> tuple[datetime, str]:
+    return comment.posted_at, comment.ref
+
+
+def _visible(session: Session, ref: str | None, *seen: ColumnElement[bool]) -> Comment | None:
+    """The comment of that reference, if it is one of those; None also for what can be none."""
+    if ref is None or not (ref.isascii() and ref.isprintable()):
+        return None
+    return session.scalar(select(Comment).where(Comment.ref == ref, *seen))
+
+
+def _piece(
+    session: Session,
+    among: Sequence[ColumnElement[bool]],
+    place: Place,
+    wanted: Comment | None,
+    limit: int,
+    *,
+    from_the_first: bool = False,
+) -> _Piece:
+    """At most `limit` of those comments at that place, oldest first, and how many stand before and after them."""
+
+    def upwards(*conditions: ColumnElement[bool], most: int = limit) -> list[Comment]:
+        query = select(Comment).where(*among, *conditions).order_by(Comment.posted_at, Comment.ref).limit(most)
+        return list(session.scalars(query))
+
+    def downwards(*conditions: ColumnElement[bool]) -> list[Comment]:
+        query = select(Comment).where(*among, *conditions).order_by(Comment.posted_at.desc(), Comment.ref.desc()).limit(limit)
+        return list(reversed(session.scalars(query).all()))
+
+    def key_of(comment: Comment) -> sa.Tuple:
+        return sa.tuple_(*map(sa.literal, _key_of(comment)))
+
+    def how_many(condition: ColumnElement[bool]) -> int:
+        return session.scalar(select(func.count()).select_from(Comment).where(*among, condition)) or 0
+
+    before, after = (_visible(session, ref, *among) for ref in (place.before, place.after))
+    if after is not None:
+        found = upwards(_key() > key_of(after))
+    elif before is not None:
+        found = downwards(_key() < key_of(before))
+    elif wanted is not None:
+        following = upwards(_key() > key_of(wanted), most=limit // 4)
+        found = downwards(_key() <= key_of(following[-1] if following else wanted))
+    else:
+        found = upwards() if from_the_first else downwards()
+    if not found:
+        return _Piece([], 0, 0)
+    return _Piece(found, how_many(_key() < key_of(found[0])), how_many(_key() > key_of(found[-1])))
+
+
+def _with_replies(session: Session, heads: Sequence[Comment], seen: Sequence[ColumnElement[bool]], ref: str) -> list[Thread]:
+    """Those comments with the first replies to each."""
+    below = (*seen, Comment.parent_id.in_([head.id for head in heads]))
+    turn = func.row_number().over(partition_by=Comment.parent_id, order_by=(Comment.posted_at, Comment.ref))
+    numbered = select(Comment.id, turn.label("turn")).where(*below).subquery()
+    first = select(Comment).join(numbered, numbered.c.id == Comment.id).where(numbered.c.turn <= REPLIES)
+    counted = select(Comment.parent_id, func.count()).where(*below).group_by(Comment.parent_id)
+    numbers = {row[0]: row[1] for row in session.execute(counted)}
+    replies: dict[str | None, list[CommentCard]] = {}
+    for card in comment_cards(session, session.scalars(first.order_by(Comment.posted_at, Comment.ref)).all(), ref):
+        replies.setdefault(card.parent, []).append(card)
+    return [
+        Thread(card, shown := tuple(replies.get(card.ref, ())), numbers.get(head.id, 0) - len(shown))
+        for head, card in zip(heads, comment_cards(session, heads, ref), strict=True)
+    ]

@@ -274,33 +274,34 @@ class _Batch:
         facts: list[tuple[Event, datetime]] = []
         with session.begin_nested():
             author, known = self._author(row.author)
-            idea = Idea(audience=View.PUBLIC, effective_audience=View.PUBLIC, posted_at=row.posted_at, stage_since=row.posted_at)
+            idea = Idea(audience=View.PUBLIC, effective_audience=View.PUBLIC, posted_at=row.posted_at, changes_public=0)
+            idea.stage = Stage.PARKED if row.parked else Stage.NEW
+            idea.stage_since = (row.parked_at if row.parked else None) or row.posted_at
             idea.title, idea.problem, idea.proposal = row.title, row.problem, row.proposal
             idea.lang, idea.carried_over, idea.carried_from = self.source.lang, row.supports, self.source.name
             idea.hot = hot_score(row.supports, row.posted_at)
             idea.authorships = [Authorship(person_id=author)]
+            touch(idea)
             session.add(idea)
             session.flush()
             facts.append((IdeaPosted(idea=idea.ref, audience=View.PUBLIC), row.posted_at))
             texts = {name: getattr(idea, name) for name in ("title", "problem", "proposal", "gain", "cost_of_inaction")}
             session.add(Revision(idea_id=idea.id, number=1, by_id=author, at=row.posted_at, **texts))
             if row.parked:
-                facts.append(self._parked(idea, row))
-            touch(idea)
+                facts.append(self._parked(idea, row.reason))
             put_in_search(session, idea)
             known[Thing.IDEA, row.key] = self._came(Thing.IDEA, row.key, idea_id=idea.id)
         self._keep(known, facts)
         self.new_ideas.append(idea)
         self.ideas[idea.id] = idea
 
-    def _parked(self, idea: Idea, row: IdeaRow) -> tuple[Event, datetime]:
-        at = row.parked_at or row.posted_at
-        change = StageChange(idea_id=idea.id, was=Stage.NEW, stage=Stage.PARKED, reason=row.reason, at=at)
-        idea.stage, idea.stage_since = Stage.PARKED, at
+    def _parked(self, idea: Idea, reason: str) -> tuple[Event, datetime]:
+        """Step: the row that says why it is parked, and the fact."""
+        was, to, at = Stage.NEW, Stage.PARKED, idea.stage_since
+        change = StageChange(idea_id=idea.id, was=was, stage=to, reason=reason, at=at)
         self.session.add(change)
         self.session.flush()
-        fact = IdeaStageChanged(idea=idea.ref, change=change.id, was=Stage.NEW, to=Stage.PARKED, by="", audience=View.PUBLIC)
-        return fact, at
+        return IdeaStageChanged(idea=idea.ref, change=change.id, was=was, to=to, by="", audience=View.PUBLIC), at
 
     def _bring_comment(self, row: CommentRow, body: str, notes: list[Sentence]) -> None:
         origin = self.known.get((Thing.IDEA, row.idea))

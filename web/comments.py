@@ -41,13 +41,13 @@ def post(ref: str) -> ResponseReturnValue:
         )
     except Invalid as refusal:
         return idea_again(ref, form, refusal)
-    return done(f"/ideas/{ref}#comment-{comment}")
+    return done(f"/ideas/{ref}?comment={comment}#comment-{comment}")
 
 
 @blueprint.post("/ideas/<ref:ref>/comments/<ref:comment>/withdraw")
 def withdraw(ref: str, comment: str) -> ResponseReturnValue:
     withdraw_comment(actor(), ref, comment)
-    return done(f"/ideas/{ref}#comment-{comment}")
+    return done(f"/ideas/{ref}?comment={comment}#comment-{comment}")
 
 
 @blueprint.post("/ideas/<ref:ref>/comments/<ref:comment>/hide")
@@ -57,10 +57,10 @@ def hide(ref: str, comment: str) -> ResponseReturnValue:
         hide_comment(actor(), ref, comment, reason=form.text("reason"))
     except Invalid as refusal:
         return idea_again(ref, form, refusal)
-    return done(f"/ideas/{ref}#comment-{comment}")
+    return done(f"/ideas/{ref}?comment={comment}#comment-{comment}")
 
 
 @blueprint.post("/ideas/<ref:ref>/comments/<ref:comment>/restore")
 def restore(ref: str, comment: str) -> ResponseReturnValue:
     restore_comment(actor(), ref, comment)
-    return done(f"/ideas/{ref}#comment-{comment}")
+    return done(f"/ideas/{ref}?comment={comment}#comment-{comment}")

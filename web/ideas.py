@@ -1,7 +1,7 @@
 """Ideas: their list, the page of each, posting and changing them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import zip_longest
 from typing import Any
 
@@ -25,7 +25,7 @@ from ideas_hub.cards import (
     two_revisions,
     whole_idea,
 )
-from ideas_hub.comments import CommentKind, Thread, threads
+from ideas_hub.comments import CommentKind, Place, Threads, threads
 from ideas_hub.differences import Piece, changed
 from ideas_hub.errors import Invalid, RuleBroken, _
 from ideas_hub.ideas import Stage, post_idea, withdraw_idea
@@ -38,7 +38,6 @@ from web.paging import decode_cursor, encode_cursor
 from web.session import actor, somebody
 
 PIECE = 20  # ideas of a list
-THREADS, ALL_THREADS = 50, 1000
 REVISIONS = 5  # on a page: two texts may differ in every word, and comparing them takes its time
 TEXTS = ("title", "problem", "proposal", "gain", "cost_of_inaction", "place")
 
@@ -201,28 +200,34 @@ def form_address(ref: str, form: str) -> ResponseReturnValue:
 
 @dataclass(frozen=True, slots=True)
 class Discussion:
-    """The comments of an idea as its page shows them: of one kind, where one was chosen."""
+    """A piece of an idea's comments as its page shows it: of one kind, where one was chosen, at one place of them."""
 
-    threads: list[Thread]
-    kinds: Mapping[CommentKind, int]
+    found: Threads
     kind: CommentKind | None
-    is_whole: bool
+    place: Place
 
     @property
     def total(self) -> int:
-        return sum(self.kinds.values())
+        return sum(self.found.kinds.values())
 
-    @property
-    def unseen(self) -> int:
-        """How many older threads are not shown."""
-        return (self.kinds.get(self.kind, 0) if self.kind else self.total) - len(self.threads)
+    def query(self) -> dict[str, str]:
+        """What asks for this piece again."""
+        asked = {"kind": self.kind, **asdict(self.place)}
+        return {name: str(value) for name, value in asked.items() if value}
+
+    def onward(self, **place: str) -> dict[str, str]:
+        """What asks for another piece of the same."""
+        alone = {"thread": self.found.threads[0].comment.ref} if self.found.is_alone else {}
+        return ({"kind": str(self.kind)} if self.kind else {}) | alone | place
 
 
 def discussion(ref: str) -> Discussion:
-    """The comments that this request asks for, with `kind` and `comments=all`. Raises Missing and Invalid."""
-    kind, whole = Form("", request.args).word("kind", CommentKind), request.args.get("comments") == "all"
-    found, kinds = threads(actor(), ref, kind=kind, limit=ALL_THREADS if whole else THREADS)
-    return Discussion(found, kinds, kind, whole)
+    """The comments that this request asks for; those around one whose form is shown again. Raises Missing and Invalid."""
+    asked = request.args
+    beside = request.form.get("parent") or (request.view_args or {}).get("comment")
+    place = Place(asked.get("before"), asked.get("after"), asked.get("comment") or beside, asked.get("thread"))
+    kind = Form("", asked).word("kind", CommentKind)
+    return Discussion(threads(actor(), ref, kind=kind, place=place), kind, place)
 
 
 def idea_again(ref: str, form: Form, refusal: Invalid) -> ResponseReturnValue:

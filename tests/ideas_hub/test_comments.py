@@ -4,7 +4,7 @@ import pytest
 
 from events.catalogue import CommentPosted, CommentWithdrawn, View
 from ideas_hub.cards import whole_idea
-from ideas_hub.comments import Comment, CommentKind, comment, comments, post_comment, threads, withdraw_comment
+from ideas_hub.comments import REPLIES, Comment, CommentKind, Place, comment, comments, post_comment, threads, withdraw_comment
 from ideas_hub.errors import Invalid, Missing, NotAllowed, RuleBroken, SignInNeeded
 from ideas_hub.people import NOBODY
 from tests import make
@@ -119,7 +119,7 @@ def test_an_author_takes_back_a_comment_and_its_place_stays(hub):
     card = comment(NOBODY, ref, made)
     assert (card.withdrawn, card.body, card.author) == (True, None, None)
     assert [row.body for row in rows(Comment, Comment.ref == made)] == [""]
-    ((thread,), _) = threads(NOBODY, ref)
+    (thread,) = threads(NOBODY, ref).threads
     assert (thread.comment, len(thread.replies)) == (card, 1)
     assert whole_idea(NOBODY, ref).card.comments == 1
     with nothing_written():
@@ -182,13 +182,58 @@ def test_threads_are_the_newest_with_their_replies_and_kinds_are_counted(hub, cl
     reply = make.comment(ref, parent=tops[1])
     make.comment(ref, parent=tops[1], audience="staff")
     make.comment(ref, kind="concern", audience="staff")
-    found, kinds = threads(NOBODY, ref, limit=2)
+    found, kinds, earlier, later, *_ = threads(NOBODY, ref, limit=2)
+    assert (earlier, later) == (1, 0)
     assert [(thread.comment.ref, [card.ref for card in thread.replies]) for thread in found] == [
         (tops[1], [reply]),
         (tops[2], []),
     ]
     assert kinds == {"build": 1, "question": 2}
     assert [thread.comment.ref for thread in threads(NOBODY, ref, kind=CommentKind.BUILD)[0]] == [tops[0]]
+
+
+def test_a_long_discussion_is_read_piece_by_piece_and_a_comment_is_found_in_it(hub, clock):
+    ref, tops = make.idea(), []
+    for _ in range(12):
+        tops.append(make.comment(ref))
+        clock.goes_on(seconds=1)
+    hidden = make.comment(ref, audience="staff")
+
+    def shown(**place):
+        found = threads(NOBODY, ref, place=Place(**place), limit=4)
+        return [tops.index(thread.comment.ref) for thread in found.threads], found.earlier, found.later
+
+    assert shown() == ([8, 9, 10, 11], 8, 0)
+    assert shown(before=tops[8]) == ([4, 5, 6, 7], 4, 4)
+    assert shown(before=tops[4]) == ([0, 1, 2, 3], 0, 8)
+    assert shown(after=tops[3]) == ([4, 5, 6, 7], 4, 4)
+    assert shown(after=tops[9]) == ([10, 11], 10, 0)
+    assert shown(comment=tops[5]) == ([3, 4, 5, 6], 3, 5)
+    assert shown(comment=tops[11]) == shown()
+    for lost in (hidden, "zzzzzzzz", "%00\x00"):
+        found = threads(NOBODY, ref, place=Place(comment=lost), limit=4)
+        assert found.is_lost
+        assert shown(before=lost) == shown(after=lost) == shown(thread=lost) == shown()
+
+
+def test_a_thread_with_many_replies_shows_the_first_and_has_a_page_of_its_own(hub, clock):
+    ref = make.idea()
+    top, other = make.comment(ref), make.comment(ref)
+    replies = []
+    for _ in range(REPLIES + 2):
+        clock.goes_on(seconds=1)
+        replies.append(make.comment(ref, parent=top))
+    first, second = sorted(threads(NOBODY, ref).threads, key=lambda thread: thread.comment.ref != top)
+    assert ([card.ref for card in first.replies], first.more) == (replies[:REPLIES], 2)
+    assert (second.comment.ref, second.replies, second.more) == (other, (), 0)
+    beside = threads(NOBODY, ref, place=Place(comment=replies[0]))
+    assert (beside.is_alone, len(beside.threads)) == (False, 2)
+    for place in (Place(comment=replies[-1]), Place(thread=top), Place(thread=top, comment=replies[-1])):
+        alone = threads(NOBODY, ref, place=place)
+        assert (alone.is_alone, alone.is_lost, alone.earlier, alone.later) == (True, False, 0, 0)
+        assert [card.ref for card in alone.threads[0].replies] == replies
+    rest = threads(NOBODY, ref, place=Place(thread=top, after=replies[REPLIES - 1]))
+    assert ([card.ref for card in rest.threads[0].replies], rest.earlier) == (replies[REPLIES:], REPLIES)
 
 
 @rule

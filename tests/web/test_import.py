@@ -15,6 +15,7 @@ from ideas_hub.comments import Comment
 from ideas_hub.ideas import Idea, Stage
 from ideas_hub.imports import Origin
 from ideas_hub.people import NOBODY
+from tests import make
 from tests.support.hub import ROOT, environment
 from tests.support.witness import entries, nothing_written, rows
 
@@ -177,3 +178,39 @@ def test_the_real_proposals_and_petitions_come_in(shared, importing, tmp_path):
     assert len(rows(Idea)) > 300
     with nothing_written():
         importing(real)
+
+
+def test_whatever_came_in_can_be_read_on_every_page_and_through_the_api(importing, files, visit):
+    importing(files("proposals", "comments", "petitions"))
+    browser = visit()
+    pages = ("/", "/ideas", "/ideas?sort=top", "/ideas?q=swim", "/ideas?q=sombra", "/board", "/sign-in", "/api/v1/board")
+    for address in pages:
+        assert browser.get(address).status_code == 200, address
+    for idea in rows(Idea):
+        for part in ("", "/revisions", "/card", "/words", "/timeline", "/comments"):
+            assert browser.get(f"/ideas/{idea.ref}{part}").status_code == 200, part
+        for part in ("", "/comments", "/timeline", "/answers"):
+            assert browser.get(f"/api/v1/ideas/{idea.ref}{part}").status_code == 200, part
+    petition = browser.get(f"/ideas/{titled('Mend the bridge')}").text
+    assert "This idea came from UK Parliament petitions with its title and no other words." in petition
+    assert "What is wrong today" not in petition
+    assert "12 supports carried over from UK Parliament petitions" in petition
+    assert 'lang="es" dir="auto">Sombra en la plaza' in browser.get(f"/ideas/{titled('Sombra en la plaza')}").text
+    assert "A petitioner" not in browser.get("/sign-in").text
+    told = browser.get(f"/api/v1/ideas/{titled('Sombra en la plaza')}/timeline").json["items"]
+    assert [event["time"] for event in told] == sorted(event["time"] for event in told)
+    assert told[0]["time"].startswith("2016-08-01T23:00:00")
+
+
+def test_a_comment_has_an_address_at_which_it_stands_however_many_there_are(importing, files, visit):
+    importing(files("proposals", "comments"))
+    idea, first = titled("Sombra en la plaza"), rows(Comment)[0]
+    for _ in range(40):
+        make.comment(idea)
+    browser = visit()
+    assert f'id="comment-{first.ref}"' not in browser.get(f"/ideas/{idea}").text
+    page = browser.get(f"/ideas/{idea}?comment={first.ref}").text
+    assert f'id="comment-{first.ref}"' in page
+    assert f'href="/ideas/{idea}?comment={first.ref}#comment-{first.ref}"' in page
+    assert "later comments, with their replies" in page
+    assert "That comment is not here." in browser.get(f"/ideas/{idea}?comment=zzzzzzzz").text

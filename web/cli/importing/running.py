@@ -12,7 +12,7 @@ import click
 from ideas_hub.imports import CommentRow, Fate, Outcome, bring_in, tell_imported
 from web.cli.importing.reading import Numbered, Opened, Reader, in_order, open_file
 
-BATCH = 50
+BATCH = 20  # rows that go in together: until they are, nobody else can write
 PAUSE = 0.02  # seconds between batches: a server that waits to write looks every 10 ms, and gets its turn
 MOST_SHOWN = 10  # rows by number, for each reason
 EVERY = 1000  # rows, between two lines of progress where there is no terminal

@@ -102,6 +102,10 @@ async function onDone(form, answer, part) {
   if (fold?.contains(document.activeElement)) fold.querySelector("summary").focus({ preventScroll: true });
   fold?.removeAttribute("open");
   await parts.refresh(part, { own: true });
+  // What was made may stand on another page of the same, as a comment does where there are many.
+  const { location: made } = await answer.json().catch(() => ({}));
+  const place = made && new URL(made, location.href).hash.slice(1);
+  if (place && !document.getElementById(place)) go(made);
 }
 
 /** To that page, also where it is this one, as it is now. */
