@@ -21,11 +21,11 @@ COMMENT = "form[action$='/comments']:not(:has([name=parent]))"  # the others are
 class Watcher:
     """Somebody's page, and what can be seen on it."""
 
-    def __init__(self, page: Page, path: str) -> None:
+    def __init__(self, page: Page, path: str, patience: float = 5.0) -> None:
         self.page = page
         page.goto(path)
         page.evaluate("window.notReloaded = true")
-        self.until_live()
+        self.until_live(within=patience)
 
     @property
     def was_reloaded(self) -> bool:
@@ -100,8 +100,8 @@ Watch = Callable[..., Watcher]
 def watch(visitor: Visitors) -> Watch:
     """`watch(server, "/board", town.leader)`: that person's live page."""
 
-    def start(server: Server, path: str, person: Actor | None = None, **options: object) -> Watcher:
-        return Watcher(visitor(server.url, person.ref if person else None, **options), path)
+    def start(server: Server, path: str, person: Actor | None = None, patience: float = 5.0, **options: object) -> Watcher:
+        return Watcher(visitor(server.url, person.ref if person else None, **options), path, patience)
 
     return start
 

@@ -14,16 +14,17 @@ class Proxy:
     """`Server(behind=proxy)` puts it in front. Its switches act on open connections too.
 
     `websockets=False`: answers 403 to whoever asks to upgrade, and passes everything else.
+    `breaking="swallow"`: lets websockets open, and throws away all that they bring; `"cut"`: closes them instead.
     `swallowing=True`: reads what the server sends and throws it away, while connections stay open and what browsers
     send still arrives. It goes by what is read at once, so small frames vanish whole.
     `cutting=True`: hangs up when the server begins to say something: what was asked arrived, and nobody learns what came of it.
     """
 
-    def __init__(self, *, websockets: bool = True):
+    def __init__(self, *, websockets: bool = True, breaking: str = ""):
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.target = 0
-        self.websockets = websockets
+        self.websockets, self.breaking = websockets, breaking
         self.swallowing = False
         self.cutting = False
         self.listener: _Listener | None = None
@@ -48,7 +49,8 @@ class Proxy:
             if not (data := client.recv(65_536)):
                 return
             head += data
-        if not self.websockets and b"\nupgrade:" in head.lower():
+        upgrades = b"\nupgrade:" in head.lower()
+        if not self.websockets and upgrades:
             client.sendall(FORBIDDEN)
             return
         with socket.create_connection(("127.0.0.1", self.target)) as server:
@@ -56,6 +58,12 @@ class Proxy:
             server.sendall(head)
             upwards = threading.Thread(target=self.pass_on, args=(client, server), daemon=True)
             upwards.start()
+            if upgrades and self.breaking:
+                client.sendall(server.recv(65_536).partition(b"\r\n\r\n")[0] + b"\r\n\r\n")  # "101 Switching Protocols"
+                while self.breaking == "swallow" and server.recv(65_536):
+                    pass
+                hang_up(server)
+                hang_up(client)
             self.pass_on(server, client, may_swallow=True)
             upwards.join()
             self.open -= {client, server}

@@ -11,6 +11,10 @@ const PATIENCE = 5_000; // for the answer to a watch
 const FIRST_DELAY = 300, LONGEST_DELAY = 2_000;
 const MOST_TOPICS = 200;
 
+// What stands between may let a websocket begin and then close it, or swallow what it brings. After so many in a row that came
+// to nothing in so short a time, polling serves for a while, on this page and on those opened meanwhile.
+const MOST_LOST = 2, TOO_SHORT = 30_000, POLLING_FOR = 15 * 60_000, POLLING_KEY = "stream by polling until";
+
 /**
  * @typedef {object} Told what the page does with what it is told
  * @property {(ack: object, why: {resumed: boolean}) => void} onAck  tallies and refusals; with `resumed` false, reload what is shown
@@ -29,6 +33,9 @@ export class Stream {
   #last = -1; // the greatest sequence that was handed on
   #afresh = false; // the past is void: the next answer says where the present begins
   #began = 0; // when we last asked for a connection, or for an answer to a watch
+  #dialled = 0; // when we last asked for a connection
+  #lost = 0; // websockets in a row that opened and soon came to nothing
+  #polls = false; // because of that
 
   /** When a frame was last heard; at first, when the page was made. Wall-clock time: other clocks stand still in sleep. */
   heard = Date.now();
@@ -56,7 +63,10 @@ export class Stream {
       this.#watch();
     });
     this.#socket.on("connect_error", () => this.#later());
-    this.#socket.on("disconnect", () => this.#later());
+    this.#socket.on("disconnect", (reason) => {
+      if (reason.startsWith("transport")) this.#countLost(); // cut; not by either end's own goodbye
+      this.#later();
+    });
     this.#socket.on("event", (event) => this.#hear() && this.#tell(event));
     this.#socket.on("facts", (facts) => this.#hear() && this.#told.onFacts(facts));
     this.#socket.on("head", ({ cursor }) => {
@@ -100,7 +110,11 @@ export class Stream {
 
   /** Look at once whether this is still true; timers sleep when the page or the machine does. */
   check() {
-    if (this.#socket.connected && Math.min(this.silence, Date.now() - this.#began) >= SILENCE) this.#dial();
+    if (this.#socket.connected && Math.min(this.silence, Date.now() - this.#began) >= SILENCE) {
+      this.#countLost();
+      this.#dial();
+    }
+    if (this.live && this.#polls && !pollsStill()) this.#dial();
     this.#probe();
     this.#told.onChange();
   }
@@ -119,8 +133,18 @@ export class Stream {
     if (this.#socket.active) this.#socket.disconnect();
     clearTimeout(this.#retry);
     this.#retry = undefined;
-    this.#began = Date.now();
+    this.#began = this.#dialled = Date.now();
+    this.#polls = pollsStill();
+    this.#socket.io.opts.transports = this.#polls ? ["polling"] : ["websocket", "polling"];
     this.#socket.connect();
+  }
+
+  #countLost() {
+    if (this.#socket.io.engine?.transport.name !== "websocket") return;
+    this.#lost = Date.now() - this.#dialled < TOO_SHORT ? this.#lost + 1 : 0;
+    if (this.#lost < MOST_LOST) return;
+    this.#lost = MOST_LOST - 1; // when it is tried again, once is enough
+    pollFor(POLLING_FOR);
   }
 
   #later() {
@@ -202,11 +226,35 @@ export class Stream {
     try {
       await fetch("/healthz", { cache: "no-store", signal: AbortSignal.timeout(3_000) });
       const took = Date.now() - asked;
-      if (began === this.#began && !this.#answered && !this.#retry && Date.now() - began > 1_000 + 4 * took) this.#dial();
+      if (began === this.#began && !this.#answered && !this.#retry && Date.now() - began > 1_000 + 4 * took) {
+        this.#countLost();
+        this.#dial();
+      }
     } catch {
       // No answer: there is nothing to conclude from that.
     } finally {
       this.#probes -= 1;
     }
   }
+}
+
+let pollingUntil = 0; // where the browser keeps nothing
+
+function pollFor(time) {
+  pollingUntil = Date.now() + time;
+  try {
+    localStorage.setItem(POLLING_KEY, pollingUntil);
+  } catch {
+    // It is known on this page at least.
+  }
+}
+
+function pollsStill() {
+  let until = pollingUntil;
+  try {
+    until = Number(localStorage.getItem(POLLING_KEY));
+  } catch {
+    // Nothing is kept: what this page knows must do.
+  }
+  return Date.now() < until;
 }
