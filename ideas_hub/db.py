@@ -11,14 +11,14 @@ import secrets
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from datetime import datetime
 from typing import IO, Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, Row
 from sqlalchemy.dialects import postgresql as postgresql_dialect
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -341,11 +341,17 @@ def _finish(session: Session) -> None:
 
 def add_once(session: Session, row: Base) -> bool:
     """Insert a row unless one with its key is there, and say whether it was inserted. The database decides, not a look before."""
-    table = sa.inspect(type(row)).local_table
-    values = {column.key: getattr(row, column.key) for column in table.columns if getattr(row, column.key) is not None}
+    columns = sa.inspect(type(row)).local_table.columns
+    values = {column.key: getattr(row, column.key) for column in columns if getattr(row, column.key) is not None}
+    return bool(add_many(session, type(row), [values]))
+
+
+def add_many(session: Session, model: type[Base], rows: Sequence[Mapping[str, Any]]) -> Sequence[Row[Any]]:
+    """Insert those rows whose key is not there yet, and return the keys of those that were inserted."""
+    table = sa.inspect(model).local_table
     dialect = sqlite_dialect if session.get_bind().dialect.name == "sqlite" else postgresql_dialect
-    insert = dialect.insert(table).values(values).on_conflict_do_nothing()
-    return session.execute(insert.returning(*table.primary_key)).first() is not None
+    insert = dialect.insert(table).on_conflict_do_nothing().returning(*table.primary_key)
+    return session.execute(insert, rows).all()
 
 
 def disk_is_full(error: DBAPIError) -> bool:

@@ -321,10 +321,10 @@ def find_themes(session: Session, slugs: Sequence[str]) -> list[Theme]:
     return found
 
 
-def touch(idea: Idea, audience: View | None = None) -> None:
+def touch(idea: Idea, audience: View | None = None, *, times: int = 1) -> None:
     """Step: something about the idea changed, for those who may see that audience (the idea's own unless told)."""
     name = f"changes_{max(idea.effective_audience, audience or View.PUBLIC).word}"
-    setattr(idea, name, getattr(idea, name) + 1)
+    setattr(idea, name, getattr(idea, name) + times)
 
 
 def put_in_search(session: Session, idea: Idea) -> None:

@@ -1,6 +1,6 @@
 """People, the teams and directorates they work in, the roles they hold; and the actor, who is somebody acting now."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -163,6 +163,14 @@ def normalise_email(address: str) -> str:
     return address
 
 
+def normalise_name(name: str) -> str:
+    """A name with single spaces; raises Invalid where it is empty or too long."""
+    name = " ".join(name.split())
+    if not 0 < len(name) <= 120:
+        raise Invalid.field("name", _("Write a name of 1 to 120 characters."))
+    return name
+
+
 # Commands
 
 
@@ -181,9 +189,7 @@ def add_person(
     are those named and no others. Whoever is connected as that person is asked again who they are.
     Raises Invalid (a resident with roles or a team, an empty name).
     """
-    roles, name, address = set(roles), " ".join(name.split()), normalise_email(email)
-    if not 0 < len(name) <= 120:
-        raise Invalid.field("name", _("Write a name of 1 to 120 characters."))
+    roles, name, address = set(roles), normalise_name(name), normalise_email(email)
     if kind is Kind.RESIDENT and (roles or team or directorate):
         raise Invalid.field("kind", _("Roles, teams and directorates are for staff."))
     with transaction() as session:
@@ -198,6 +204,19 @@ def add_person(
         session.flush()
         record(session, RightsChanged(person=person.ref))
         return person.ref
+
+
+def add_residents(names: Mapping[str, str]) -> None:
+    """Add many residents at once: their names by their addresses, which must be new to the hub. Raises Invalid."""
+    with transaction() as session:
+        people = [
+            Person(email=normalise_email(address), name=normalise_name(name), kind=Kind.RESIDENT)
+            for address, name in names.items()
+        ]
+        session.add_all(people)
+        session.flush()
+        for person in people:
+            record(session, RightsChanged(person=person.ref))
 
 
 def name_lead(directorate: str, email: str) -> None:

@@ -1,22 +1,23 @@
 """Votes: one person's yes to an idea."""
 
 import secrets
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 import sqlalchemy as sa
 from sqlalchemy import ForeignKey, Index, String, delete, select
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, Session, lazyload, mapped_column, selectinload
 
 from events.catalogue import VoteCast, VoteWithdrawn
 from ideas_hub import answers
 from ideas_hub.clock import today
-from ideas_hub.db import Base, add_once, record, transaction
-from ideas_hub.errors import RuleBroken, Sentence, _
-from ideas_hub.ideas import OPEN_TO_VOTES, Idea, hot_score, touch
-from ideas_hub.people import Actor, Kind, Words
-from ideas_hub.permissions import find, require
+from ideas_hub.db import Base, add_many, add_once, record, transaction
+from ideas_hub.errors import Missing, RuleBroken, Sentence, SignInNeeded, _
+from ideas_hub.ideas import OPEN_TO_VOTES, Authorship, Idea, hot_score, touch
+from ideas_hub.people import HUB, Actor, Kind, Words
+from ideas_hub.permissions import find, require, visible_to
 from ideas_hub.stages import STAGE_LABELS
 
 # Model
@@ -102,6 +103,24 @@ def withdraw_vote(actor: Actor, ref: str) -> Tally:
         return _tally(idea, voted=False)
 
 
+def cast_votes(ballots: Mapping[str, Sequence[Actor]]) -> int:
+    """Each actor's vote for the idea they stand under is counted, once, as if each had cast it; return how many were counted.
+
+    For who brings many votes at once. All or nothing; raises as `cast_vote`.
+    """
+    with transaction() as session:
+        ideas = _lock_all(session, ballots)
+        keys = _voter_keys(session, {actor for actors in ballots.values() for actor in actors})
+        for ref, idea in ideas.items():
+            check_open(idea)
+            for actor in ballots[ref]:
+                require(actor, "vote", idea)
+                if actor.view < idea.effective_audience:
+                    raise Missing
+        kinds = {keys[actor]: actor.kind or Kind.RESIDENT for actors in ballots.values() for actor in actors}
+        return _cast(session, {idea: {keys[actor]: kinds[keys[actor]] for actor in ballots[ref]} for ref, idea in ideas.items()})
+
+
 # Steps
 
 
@@ -115,14 +134,48 @@ def voter_key(session: Session, actor: Actor) -> str:
     return key
 
 
+def _voter_keys(session: Session, actors: Iterable[Actor]) -> dict[Actor, str]:
+    """Step: the keys of many. Raises SignInNeeded where somebody is nobody."""
+    by_id = {actor.person_id: actor for actor in actors}
+    if None in by_id:
+        raise SignInNeeded
+    known = select(VoterKey.person_id, VoterKey.key).where(VoterKey.person_id.in_(by_id))
+    found = {row.person_id: row.key for row in session.execute(known)}
+    if missing := sorted(person for person in by_id if person is not None and person not in found):
+        add_many(session, VoterKey, [{"person_id": person, "key": secrets.token_urlsafe(16)} for person in missing])
+        found = {row.person_id: row.key for row in session.execute(known)}
+    return {by_id[person]: key for person, key in found.items()}
+
+
+def _lock_all(session: Session, refs: Iterable[str]) -> dict[str, Idea]:
+    """Step: the ideas, locked in one order, so that two who bring votes cannot wait for each other. Raises Missing."""
+    wanted = sorted(refs)
+    query = select(Idea).where(Idea.ref.in_(wanted), visible_to(HUB, Idea)).order_by(Idea.ref).with_for_update(of=Idea)
+    loading = (lazyload("*"), selectinload(Idea.authorships).joinedload(Authorship.person))
+    found = {idea.ref: idea for idea in session.scalars(query.options(*loading).execution_options(populate_existing=True))}
+    if len(found) < len(wanted):
+        raise Missing
+    return found
+
+
 def cast(session: Session, idea: Idea, voter: str, kind: Kind) -> bool:
     """Step: count a vote unless that voter has one, and say whether it was counted. The idea's row must be locked."""
-    if not add_once(session, Vote(idea_id=idea.id, voter=voter, kind=kind)):
-        return False
-    _count(session, idea, kind, +1)
-    record(session, VoteCast(idea=idea.ref, voter=voter))
-    answers.set_clock(session, idea)
-    return True
+    return _cast(session, {idea: {voter: kind}}) == 1
+
+
+def _cast(session: Session, ballots: Mapping[Idea, Mapping[str, Kind]]) -> int:
+    """Step: count the votes of those who have none yet for an idea, and say how many. The ideas' rows must be locked."""
+    by_id = {idea.id: idea for idea in ballots}
+    rows = [{"idea_id": idea.id, "voter": who, "kind": kind} for idea, voters in ballots.items() for who, kind in voters.items()]
+    inserted = {(by_id[row.idea_id], row.voter) for row in add_many(session, Vote, rows)}
+    counted = {idea: [who for who in voters if (idea, who) in inserted] for idea, voters in ballots.items()}
+    _count(session, {idea: Counter(ballots[idea][who] for who in voters) for idea, voters in counted.items() if voters})
+    for idea, voters in counted.items():
+        for who in voters:
+            record(session, VoteCast(idea=idea.ref, voter=who))
+        if voters:
+            answers.set_clock(session, idea)
+    return len(inserted)
 
 
 def withdraw(session: Session, idea: Idea, voter: str) -> Kind | None:
@@ -131,7 +184,7 @@ def withdraw(session: Session, idea: Idea, voter: str) -> Kind | None:
     kind = session.execute(gone).scalar()
     if kind is None:
         return None
-    _count(session, idea, kind, -1)
+    _count(session, {idea: {kind: -1}})
     record(session, VoteWithdrawn(idea=idea.ref, voter=voter))
     return Kind(kind)
 
@@ -146,20 +199,26 @@ def move_all(session: Session, idea: Idea, into: Idea) -> None:
             cast(session, into, voter, kind)
 
 
-def _count(session: Session, idea: Idea, kind: Kind, change: int) -> None:
-    residents, staff = (change, 0) if kind is Kind.RESIDENT else (0, change)
-    idea.votes += change
-    idea.votes_residents += residents
-    idea.votes_staff += staff
-    idea.hot = hot_score(idea.votes + idea.carried_over, idea.posted_at)
-    touch(idea)
-    day = VoteDay(idea_id=idea.id, day=today(), residents=0, staff=0)
-    add_once(session, day)
-    session.execute(
-        sa.update(VoteDay)
-        .where(VoteDay.idea_id == idea.id, VoteDay.day == day.day)
-        .values(residents=VoteDay.residents + residents, staff=VoteDay.staff + staff)
-    )
+_COUNT_DAY = (
+    sa.update(VoteDay)
+    .where(VoteDay.idea_id == sa.bindparam("of"), VoteDay.day == sa.bindparam("on"))
+    .values(residents=VoteDay.residents + sa.bindparam("more_residents"), staff=VoteDay.staff + sa.bindparam("more_staff"))
+)
+
+
+def _count(session: Session, changes: Mapping[Idea, Mapping[Kind, int]]) -> None:
+    days = []
+    for idea, change in changes.items():
+        residents, staff = change.get(Kind.RESIDENT, 0), change.get(Kind.STAFF, 0)
+        idea.votes += residents + staff
+        idea.votes_residents += residents
+        idea.votes_staff += staff
+        idea.hot = hot_score(idea.votes + idea.carried_over, idea.posted_at)
+        touch(idea, times=abs(residents) + abs(staff))
+        days.append({"of": idea.id, "on": today(), "more_residents": residents, "more_staff": staff})
+    if days:
+        add_many(session, VoteDay, [{"idea_id": day["of"], "day": day["on"], "residents": 0, "staff": 0} for day in days])
+        session.connection().execute(_COUNT_DAY, days)
 
 
 def _tally(idea: Idea, *, voted: bool) -> Tally:

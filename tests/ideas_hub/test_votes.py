@@ -6,12 +6,14 @@ from datetime import date
 
 import pytest
 
-from events.catalogue import VoteCast, VoteWithdrawn
+from events.catalogue import View, VoteCast, VoteWithdrawn
+from ideas_hub.answers import AnswerClock
 from ideas_hub.cards import whole_idea
 from ideas_hub.errors import Missing, NotAllowed, RuleBroken, SignInNeeded
-from ideas_hub.ideas import Stage
+from ideas_hub.ideas import Idea, Stage
 from ideas_hub.people import NOBODY
-from ideas_hub.votes import Tally, Vote, VoteDay, VoterKey, cast_vote, withdraw_vote
+from ideas_hub.settings import change_settings
+from ideas_hub.votes import Tally, Vote, VoteDay, VoterKey, cast_vote, cast_votes, withdraw_vote
 from tests import make
 from tests.support.witness import entries, news, nothing_written, refused, rows
 
@@ -140,3 +142,52 @@ def test_many_people_voting_and_thinking_again_at_once_leave_the_right_tally(hub
         idea = make.row(ref)
         stood = Counter(row.kind for row in rows(Vote, Vote.idea_id == idea.id))
         assert (idea.votes, idea.votes_residents, idea.votes_staff) == (6, stood["resident"], stood["staff"]) == (6, 6, 0)
+
+
+# Many at once
+
+
+def test_votes_brought_together_count_as_those_that_come_one_by_one(hub, clock):
+    change_settings(answer_votes={"public": 4, "staff": 3, "leadership": 1})
+    crowd = [make.resident(), make.staff(), make.resident(), make.leader(), make.resident()]
+    together, single = ((make.idea(), make.idea(audience="staff")) for _ in range(2))
+    votes = [[*crowd, crowd[0]], [crowd[1], crowd[3]]]
+    for ref, voters in zip(together, votes, strict=True):
+        cast_vote(voters[1], ref)  # who voted before is not counted again
+    cast_votes(dict(zip(together, votes, strict=True)))
+    for ref, voters in zip(single, votes, strict=True):
+        for voter in (voters[1], *voters):
+            cast_vote(voter, ref)
+    for ref, other in zip(together, single, strict=True):
+        assert _all_about(ref) == _all_about(other)
+    with nothing_written():
+        assert cast_votes(dict(zip(together, votes, strict=True))) == 0
+
+
+def _all_about(ref: str) -> tuple:
+    """The tallies, the votes, their days, the answer clock and the facts of an idea."""
+    (idea,) = (row for row in rows(Idea) if row.ref == ref)
+    of_it = {model: [row for row in rows(model) if row.idea_id == idea.id] for model in (Vote, VoteDay, AnswerClock)}
+    told = [fact.data() | {"idea": ""} for fact in (entry.event for entry in entries()) if fact.subject == f"ideas/{ref}"]
+    return (
+        (idea.votes, idea.votes_residents, idea.votes_staff, idea.hot, idea.answer_due, idea.version_in(View.LEADERSHIP)),
+        {(vote.voter, vote.kind) for vote in of_it[Vote]},
+        [(day.day, day.residents, day.staff) for day in of_it[VoteDay]],
+        [(face.started_at, face.due) for face in of_it[AnswerClock]],
+        sorted(map(str, told)),
+    )
+
+
+@rule
+def test_of_votes_brought_together_all_count_or_none(hub):
+    ann, bob = make.resident(), make.resident()
+    ref, inside, over = make.idea(bob), make.idea(audience="staff"), make.idea(stage=Stage.DECLINED)
+    for ballots, error in (
+        ({ref: [ann, bob]}, NotAllowed),
+        ({ref: [ann], inside: [ann]}, Missing),
+        ({ref: [ann], over: [ann]}, RuleBroken),
+        ({ref: [NOBODY]}, SignInNeeded),
+        ({ref: [ann], "nowhere": [ann]}, Missing),
+    ):
+        with refused(error):
+            cast_votes(ballots)

@@ -130,4 +130,4 @@ class PostgresDatabases:
 def fill(database_url: str, folder: Path, demo: bool) -> None:
     flask("migrate", database_url=database_url, folder=folder)
     if demo:
-        flask("demo", database_url=database_url, folder=folder, DEMO=1)
+        flask("demo", "--small", database_url=database_url, folder=folder, DEMO=1)

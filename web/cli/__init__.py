@@ -123,15 +123,16 @@ def council(name: str | None, answer_days: int | None, **votes: int | None) -> N
 
 @click.command("demo")
 @click.option("--if-empty", is_flag=True, help="Leave a hub that is not empty as it is, and say nothing.")
+@click.option("--small", is_flag=True, hidden=True, help="Fewer residents, votes and ideas, for tests.")
 @plainly
-def demo_command(if_empty: bool) -> None:
+def demo_command(if_empty: bool, small: bool) -> None:
     """Fill an empty hub with the demo council."""
     if not demo.is_empty():
         if if_empty:
             return
         raise click.ClickException("This hub is not empty. The demo council is for an empty one.")
     click.echo("Filling the hub with the demo council of Calder Vale")
-    demo.fill()
+    demo.fill(small=small)
 
 
 @click.command("import")

@@ -1,21 +1,20 @@
 """The demo council: its people, and the year they had, played by the hub's own commands, each at its own time.
 
-All that is said stands in `council/`: `people.toml`, and for each theme a file with its ideas. A `day` there is counted in
-working days from today: 0 is now, -1 the last one, 1 the next; so the year always ends today. `{+15}` in a text becomes the
-date of that day. `votes = [[-22, -12, 14], …]`: so many votes between those days. Whatever chance decides is the same each time.
+What is said stands in `council/`, and `minutes.py` reads it. Whatever chance decides is the same each time. Votes are counted
+together: each evening, before anything is decided about their idea, and every quarter of an hour since yesterday.
 """
 
 import random
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from pathlib import Path
+from functools import cache
 from typing import Any
 
 import click
+from sqlalchemy import select
 
 from events.catalogue import View
 from ideas_hub import answers, audiences, cards, clock, comments, db, ideas, moves, people, settings, sponsors, votes
@@ -24,12 +23,13 @@ from ideas_hub.errors import RuleBroken
 from ideas_hub.ideas import Stage
 from ideas_hub.people import HUB, Kind, Person, Role
 from ideas_hub.search import fold
+from web.cli import minutes
+from web.cli.minutes import SEED, Entry
 
-FOLDER = Path(__file__).parent / "council"
 COUNCIL = "Calder Vale Council"
 BEGINNING = -241
-SEED = "Calder Vale"
-COUNTS_AS = {"move": "decisions", "answer": "decisions", "reply": "comments"}
+OBLIGE = {"public": 300, "staff": 12, "leadership": 2}
+COUNTS_AS = {"move": "decisions", "answers": "decisions", "reply": "comments"}
 COUNTS_AS |= {kind.value: "comments" for kind in CommentKind}
 
 
@@ -47,17 +47,20 @@ def is_empty() -> bool:
 
 
 def _is_ours(everybody: Iterable[people.Actor]) -> bool:
-    return {actor.name for actor in everybody} <= {*_people()["staff"], *_residents()}
+    return {actor.name for actor in everybody} <= {*minutes.people()["staff"], *minutes.residents()}
 
 
-def fill() -> None:
-    """Fill the hub, which must be empty, and say how it comes along."""
-    calendar, council, letters = Calendar(clock.now()), Council(), random.Random(SEED)  # noqa: S311
+def fill(*, small: bool = False) -> None:
+    """Fill the hub, which must be empty, and say how it comes along.
+
+    `small`: one in ten of the residents and their votes, and five ideas of each theme, for tests.
+    """
+    calendar, council, letters = Calendar(clock.now()), Council(10 if small else 1), random.Random(SEED)  # noqa: S311
     db.replace_new_ref(lambda: "".join(letters.choices(db.LETTERS, k=8)))
     try:
         _turn_clock_to(calendar.begins(BEGINNING))
         _move_in(council)
-        themes = [_read(file, calendar) for file in sorted((FOLDER / "ideas").glob("*.toml"))]
+        themes = minutes.themes(calendar.named, most=5 if small else None)
         _add_themes(council, themes)
         _play(_year(council, calendar, themes))
     finally:
@@ -79,15 +82,21 @@ class Calendar:
     def __init__(self, now: datetime) -> None:
         self.now = now
         self.chance = random.Random(SEED)  # noqa: S311
+        self.day = cache(self._day)
 
-    def day(self, number: int) -> date:
+    def _day(self, number: int) -> date:
         """That working day after today, or before it."""
-        day, step = self.now.date(), timedelta(days=1 if number > 0 else -1)
-        for _ in range(abs(number)):
-            day += step
-            while not clock.is_working_day(day):
-                day += step
+        if number == 0:
+            return self.now.date()
+        step = 1 if number > 0 else -1
+        day = self.day(number - step) + timedelta(days=step)
+        while not clock.is_working_day(day):
+            day += timedelta(days=step)
         return day
+
+    def named(self, number: int) -> str:
+        day = self.day(number)
+        return f"{day.day} {day:%B}"
 
     def begins(self, number: int) -> datetime:
         return datetime.combine(self.day(number), time(8, 30), UTC)
@@ -101,53 +110,31 @@ class Calendar:
             moment = max(moment, after + self._minutes(7, 50))
         return min(moment, self.now - timedelta(minutes=1))
 
-    def between(self, first: int, last: int, *, after: datetime) -> datetime:
-        """A moment from the evening of one day to the morning of another, behind a third one; rarely at night."""
+    def votes(self, first: int, last: int, number: int, *, after: datetime) -> Iterator[datetime]:
+        """So many moments from the evening of one day to the morning of another, behind a third one; rarely at night.
+
+        Somebody shares the idea once in that time, and two in five votes come in the two days that follow.
+        """
         start = max(self.begins(first) + timedelta(hours=9), after)
-        end = self.now if last == 0 else self.begins(last)
-        moment = start + self.chance.random() * (end - start)
-        evening = moment - timedelta(hours=8)
-        return evening if moment.hour < 6 and evening > start else moment
+        end = max(self.now if last == 0 else self.begins(last), start)
+        shared = start + self.chance.random() * (end - start)
+        for _ in range(number):
+            if self.chance.random() < 0.4:
+                moment = min(shared + timedelta(hours=self.chance.expovariate(1 / 16)), end)
+            else:
+                moment = start + self.chance.random() * (end - start)
+            evening = moment - timedelta(hours=8)
+            yield evening if moment.hour < 6 and evening > start else moment
+
+    def counts(self) -> Iterator[datetime]:
+        """The moments at which votes are counted."""
+        moment = self.begins(BEGINNING).replace(hour=20)
+        while moment < self.now:
+            yield moment
+            moment += timedelta(minutes=15) if self.now - moment < timedelta(days=1) else timedelta(days=1)
 
     def _minutes(self, least: int, most: int) -> timedelta:
         return timedelta(minutes=self.chance.randint(least, most), seconds=self.chance.randrange(60))
-
-
-# What is said
-
-
-def _people() -> dict[str, Any]:
-    return tomllib.loads((FOLDER / "people.toml").read_text())
-
-
-def _residents() -> list[str]:
-    """Those of the stories, and as many others."""
-    said, chance = _people()["residents"], random.Random(SEED)  # noqa: S311
-    names = dict.fromkeys(said["named"])
-    while len(names) < len(said["named"]) + said["others"]:
-        names[f"{chance.choice(said['given'])} {chance.choice(said['family'])}"] = None
-    return list(names)
-
-
-def _read(file: Path, calendar: Calendar) -> dict[str, Any]:
-    """A theme with its ideas; lines joined to paragraphs, days turned to dates."""
-
-    def date_of(found: re.Match[str]) -> str:
-        day = calendar.day(int(found[1]))
-        return f"{day.day} {day:%B}"
-
-    def worded(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {name: worded(inner) for name, inner in value.items()}
-        if isinstance(value, list):
-            return [worded(inner) for inner in value]
-        if isinstance(value, str):
-            text = re.sub(r"\{([+-]\d+)\}", date_of, value)
-            return "\n\n".join(" ".join(paragraph.split()) for paragraph in re.split(r"\n\s*\n", text))
-        return value
-
-    theme = worded(tomllib.loads(file.read_text()))
-    return {"slug": file.stem, **theme}
 
 
 # Who is there
@@ -156,18 +143,23 @@ def _read(file: Path, calendar: Calendar) -> dict[str, Any]:
 class Council:
     """People by their names, and what they posted: ideas by their keys, comments by idea and author."""
 
-    def __init__(self) -> None:
+    def __init__(self, one_in: int) -> None:
+        self.one_in = one_in
         self.people: dict[str, Person] = {}
-        self.leads: dict[str, Person] = {}
+        self.eager: dict[str, float] = {}  # how much more often than others somebody votes
         self.ideas: dict[str, str] = {}
         self.audiences: dict[str, View] = {}
-        self.crowds: dict[str, list[Person]] = {}  # who may still vote for an idea
+        self.crowds: dict[str, list[Person]] = {}  # who has not voted for an idea yet, the next one last
+        self.cast: Counter[str] = Counter()  # votes that were cast and not counted yet
         self.comments: dict[tuple[str, str], str] = {}
 
-    def add_person(self, name: str, **given: Any) -> None:
-        ref = people.add_person(address(name), name=name, **given)
+    def meet(self) -> None:
+        """Get to know everybody in the hub. A few vote for nearly everything, and most now and then."""
+        chance = random.Random(SEED)  # noqa: S311
         with db.reading() as session:
-            self.people[name] = people.person_by_ref(session, ref)
+            for person in session.scalars(select(Person).order_by(Person.id)):
+                self.people[person.name] = person
+                self.eager[person.name] = min(chance.paretovariate(0.9), 60)
 
     def post(self, key: str, *, by: list[str], audience: str = "public", short_title: str = "", **said: Any) -> None:
         authors = [self.people[name] for name in by]
@@ -176,43 +168,58 @@ class Council:
         if short_title:
             audiences.change_idea(actor, ref, short_title=short_title)
         self.ideas[key], self.audiences[key] = ref, seen_by
-        self.crowds[key] = [person for person in self.people.values() if person not in authors]
-        random.Random(f"{SEED} {key}").shuffle(self.crowds[key])  # noqa: S311
+        chance = random.Random(f"{SEED} {key}")  # noqa: S311
+        order = {name: chance.random() ** (1 / eager) for name, eager in self.eager.items()}
+        self.crowds[key] = [self.people[name] for name in sorted(order, key=order.__getitem__) if name not in by]
 
-    def vote(self, key: str) -> None:
-        """The next one of the crowd who may see the idea votes for it."""
+    def count_votes(self, keys: Iterable[str]) -> int:
+        """What was cast for these ideas is counted: the next ones of the crowd who may see the idea vote for it."""
+        ballots = {self.ideas[key]: self._voters(key, self.cast.pop(key)) for key in list(keys) if self.cast[key]}
+        return votes.cast_votes(ballots) if ballots else 0
+
+    def _voters(self, key: str, number: int) -> list[people.Actor]:
         crowd = self.crowds[key]
-        person = next(person for person in crowd if person.actor().view >= self.audiences[key])
-        crowd.remove(person)
-        votes.cast_vote(person.actor(), self.ideas[key])
+        found: list[Person] = []
+        others: list[Person] = []
+        while len(found) < number:
+            person = crowd.pop()
+            (found if person.actor().view >= self.audiences[key] else others).append(person)
+        crowd += reversed(others)
+        return [person.actor() for person in found]
 
-    def act(self, key: str, *, by: str, does: str, **said: Any) -> None:
+    def act(self, key: str, entry: Entry) -> None:
         """Somebody does something to an idea."""
-        actor, ref = self.people[by].actor(), self.ideas[key]
+        actor, ref, said = self.people[entry.by].actor(), self.ideas[key], dict(entry.said)
+        if COUNTS_AS.get(entry.does) != "comments":
+            self.count_votes([key])
         if "into" in said:
+            self.count_votes([said["into"]])
             said["into"] = self.ideas[said["into"]]
-        match does:
-            case "take_on":
+        match entry.does:
+            case "sponsors":
                 sponsors.take_on(actor, ref)
-            case "name_sponsor":
+            case "names":
                 sponsors.name_sponsor(actor, ref, person=self.people[said["person"]].ref, reason=said["reason"])
             case "move":
                 moves.move_idea(actor, ref, **said)
-            case "answer":
+            case "answers":
                 moves.answer_idea(actor, ref, **said)
-            case "revise":
+            case "revises":
                 audiences.change_idea(actor, ref, texts=said)
-            case "open":
+            case "opens":
                 audiences.change_idea(actor, ref, audience=View.PUBLIC)
                 self.audiences[key] = View.PUBLIC
             case "hide":
                 audiences.hide_idea(actor, ref, **said)
+            case "hide_comment":
+                audiences.hide_comment(actor, ref, self.comments[key, said["whom"]], reason=said["reason"])
             case "reply":
-                comments.post_comment(actor, ref, body=said["body"], parent=self.comments[key, said["to"]])
-            case "withdraw_comment":
-                comments.withdraw_comment(actor, ref, self.comments[key, by])
+                parent = self.comments[key, said["to"]]
+                comments.post_comment(actor, ref, body=said["body"], parent=parent, audience=said.get("audience"))
+            case "withdraws":
+                comments.withdraw_comment(actor, ref, self.comments[key, entry.by])
             case kind:
-                self.comments[key, by] = comments.post_comment(actor, ref, kind=CommentKind(kind), **said)
+                self.comments[key, entry.by] = comments.post_comment(actor, ref, kind=CommentKind(kind), **said)
 
 
 def address(name: str) -> str:
@@ -221,24 +228,25 @@ def address(name: str) -> str:
 
 
 def _move_in(council: Council) -> None:
-    settings.change_settings(answer_votes={"public": 40, "staff": 12, "leadership": 2}, answer_days=15)
-    said, residents = _people(), _residents()
+    most = {audience: number // council.one_in if audience == "public" else number for audience, number in OBLIGE.items()}
+    settings.change_settings(answer_votes=most, answer_days=15)
+    said = minutes.people()
+    residents = minutes.residents()[: len(said["residents"]["named"]) + said["residents"]["others"] // council.one_in]
     for name, at_work in said["staff"].items():
         roles = [Role(role) for role in at_work.get("roles", ())]
         place = {"team": at_work["team"], "directorate": said["teams"][at_work["team"]]}
-        council.add_person(name, kind=Kind.STAFF, roles=roles, **place)
-    for name in residents:
-        council.add_person(name, kind=Kind.RESIDENT)
+        people.add_person(address(name), name=name, kind=Kind.STAFF, roles=roles, **place)
+    people.add_residents({address(name): name for name in residents})
     for directorate, lead in said["directorates"].items():
         people.name_lead(directorate, address(lead))
-        council.leads[directorate] = council.people[lead]
+    council.meet()
     click.echo(f"People: {len(said['staff'])} staff in {len(said['teams'])} teams, {len(residents)} residents")
 
 
 def _add_themes(council: Council, themes: Sequence[dict[str, Any]]) -> None:
     for theme in themes:
         settings.add_theme(theme["slug"], theme["name"], directorate=theme["directorate"])
-    click.echo(f"Themes: {len(themes)}, for which {len(council.leads)} directorates answer")
+    click.echo(f"Themes: {len(themes)}, for which {len({theme['directorate'] for theme in themes})} directorates answer")
 
 
 # The year
@@ -263,31 +271,33 @@ def _year(council: Council, calendar: Calendar, themes: Iterable[dict[str, Any]]
     while midnight < calendar.now:
         acts.append(Act(midnight, "", answers.tell_overdue))
         midnight += timedelta(days=1)
+    acts += [Act(moment, "", lambda: council.count_votes(council.ideas)) for moment in (*calendar.counts(), calendar.now)]
     return sorted(acts, key=lambda act: act.at)
 
 
 def _story(council: Council, calendar: Calendar, theme: str, key: str, idea: dict[str, Any]) -> Iterator[Act]:
     """What happens to an idea, from its posting on."""
-    said = {name: value for name, value in idea.items() if name not in ("day", "votes", "history")}
+    said = {name: value for name, value in idea.items() if name not in ("day", "votes", "minutes")}
     said["themes"] = [theme, *idea.get("themes", ())]
     posted = moment = calendar.during(idea["day"])
     yield Act(posted, "ideas", lambda: council.post(key, **said))
     for first, last, number in idea["votes"]:
-        for _ in range(number):
-            yield Act(calendar.between(first, last, after=posted + timedelta(minutes=5)), "votes", lambda: council.vote(key))
-    for entry in idea.get("history", ()):
-        moment = calendar.during(entry["day"], after=moment)
-        yield Act(moment, COUNTS_AS.get(entry["does"], ""), _entry(council, calendar, key, entry))
+        some = number if "audience" in idea else number // council.one_in
+        for cast in calendar.votes(first, last, some, after=posted + timedelta(minutes=5)):
+            yield Act(cast, "votes", lambda: council.cast.update([key]))
+    for entry in idea.get("minutes", ()):
+        moment = calendar.during(entry.day, after=moment)
+        yield Act(moment, COUNTS_AS.get(entry.does, ""), _do(council, calendar, key, entry))
 
 
-def _entry(council: Council, calendar: Calendar, key: str, entry: dict[str, Any]) -> Callable[[], None]:
-    said = {name: value for name, value in entry.items() if name != "day"}
+def _do(council: Council, calendar: Calendar, key: str, entry: Entry) -> Callable[[], None]:
+    said = dict(entry.said)
     for name, read in (("ends", calendar.day), ("review_on", calendar.day), ("audience", View.named)):
         if name in said:
             said[name] = read(said[name])
-    if said["does"] in ("move", "answer") and "to" in said:
+    if entry.does in ("move", "answers") and "to" in said:
         said["to"] = Stage(said["to"])
-    return lambda: council.act(key, **said)
+    return lambda: council.act(key, Entry(entry.day, entry.by, entry.does, said))
 
 
 def _play(year: list[Act]) -> None:
