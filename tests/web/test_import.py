@@ -1,11 +1,13 @@
 """`flask import`, as somebody at the console runs it; the files are of the shape that their sources have."""
 
+import re
 import signal
 import subprocess
 import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -18,6 +20,7 @@ from ideas_hub.people import NOBODY
 from tests import make
 from tests.support.hub import ROOT, environment
 from tests.support.witness import entries, nothing_written, rows
+from web.cli.importing import running
 
 PROPOSALS = """id,title,summary,text,author_id,date,status,supports
 1,Sombra en la plaza,"En agosto, nadie se sienta.","Diez árboles.
@@ -214,3 +217,20 @@ def test_a_comment_has_an_address_at_which_it_stands_however_many_there_are(impo
     assert f'href="/ideas/{idea}?comment={first.ref}#comment-{first.ref}"' in page
     assert "later comments, with their replies" in page
     assert "That comment is not here." in browser.get(f"/ideas/{idea}?comment=zzzzzzzz").text
+
+
+def test_the_reader_that_the_papers_show_reads(hub, tmp_path):
+    example = re.search(r"```python\n(.*?)```", (ROOT / "docs/importing.md").read_text("utf-8"), re.DOTALL)
+    assert example is not None
+    written: dict[str, Any] = {}
+    exec(example[1], written)  # noqa: S102  our own papers
+    file = tmp_path / "box.csv"
+    file.write_text(
+        "number,suggestion,because,received,agreed,state\n"
+        "1,A clock at the market,Nobody knows when the bus goes,2024-07-01T09:00,14,filed\n"
+        "2,A second clock,,sometime,3,open\n"
+    )
+    running.run([file], written["READERS"])
+    (idea,) = rows(Idea)
+    assert (idea.title, idea.carried_over, idea.stage) == ("A clock at the market", 14, Stage.PARKED)
+    assert idea.posted_at == datetime(2024, 7, 1, 8, 0, tzinfo=UTC)
