@@ -59,6 +59,17 @@ def newest() -> str | None:
     return ScriptDirectory.from_config(_config()).get_current_head()
 
 
+def is_behind() -> bool:
+    """Does the open database lack what this code needs? A newer one lacks nothing: servers are restarted one by one."""
+    here = current()
+    return here != newest() and (here is None or here in _known())
+
+
+@cache
+def _known() -> frozenset[str]:
+    return frozenset(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
+
+
 def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))

@@ -60,7 +60,7 @@ async function send(form, submitter, part) {
 async function post(address, body, again) {
   for (const pause of [...again, null]) {
     try {
-      return await fetch(address, {
+      const answer = await fetch(address, {
         method: "POST",
         body,
         credentials: "same-origin",
@@ -72,10 +72,11 @@ async function post(address, body, again) {
         },
         signal: AbortSignal.timeout(10_000),
       });
+      if (answer.status !== 503 || pause === null) return answer; // the server that had it may have died under it
     } catch (lost) {
       if (pause === null) throw lost;
-      await new Promise((resolve) => setTimeout(resolve, pause));
     }
+    await new Promise((resolve) => setTimeout(resolve, pause));
   }
 }
 
