@@ -21,6 +21,7 @@ from events.catalogue import (
     View,
 )
 from events.moment import Moment
+from ideas_hub import drafts
 from ideas_hub.answers import name_who_answers, set_clock
 from ideas_hub.clock import now
 from ideas_hub.comments import add_to_count, find_comment, follow_idea
@@ -59,16 +60,18 @@ def change_idea(
     short_title: str | None = None,
     audience: View | None = None,
     revision: int | None = None,
+    draft: str | None = None,
 ) -> None:
     """Change what is given about an idea, all or nothing. Announces what became of it.
 
-    `revision`: the one that the actor has read. Raises Missing, NotAllowed, RuleBroken (words of an idea that moved on),
-    Changed (another revision stands now) and Invalid.
+    `revision`: the one that the actor has read; `draft`: where it was typed, which goes. Raises Missing,
+    NotAllowed, RuleBroken (words of an idea that moved on), Changed (another revision stands now) and Invalid.
     """
     with transaction() as session:
         idea = find(session, actor, Idea, ref, lock=True)
         if revision is not None and revision != idea.revision:
             raise Changed
+        drafts.use(session, actor, draft)
         changed = False
         if texts or themes is not None:
             changed = revise(session, actor, idea, texts or {}, themes)

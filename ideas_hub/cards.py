@@ -16,6 +16,7 @@ from ideas_hub import search
 from ideas_hub.answers import Answer, AnswerClock
 from ideas_hub.clock import now
 from ideas_hub.db import reading
+from ideas_hub.drafts import DraftCard, own_drafts
 from ideas_hub.errors import Missing
 from ideas_hub.ideas import OPEN_TO_VOTES, Idea, IdeaTheme, Revision, Stage, stage_counts
 from ideas_hub.lessons import Lesson, LessonCard, lesson_of
@@ -322,6 +323,15 @@ class Desk:
     sponsored: tuple[IdeaCard, ...]
     written: tuple[IdeaCard, ...]
     answered_this_year: int
+    drafts: tuple["DraftLine", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DraftLine:
+    """One's own draft, with the title of the idea it is about where that may (still) be seen."""
+
+    draft: DraftCard
+    title: str | None
 
 
 def desk(actor: Actor, *, most: int = 50) -> Desk:
@@ -341,7 +351,19 @@ def desk(actor: Actor, *, most: int = 50) -> Desk:
             sponsored=mine(Idea.sponsor_id == me, Idea.answer_due.is_(None), Idea.stage != Stage.MERGED),
             written=mine(Idea.written_by(me)),
             answered_this_year=session.scalar(answered) or 0,
+            drafts=_draft_lines(session, actor),
         )
+
+
+def _draft_lines(session: Session, actor: Actor) -> tuple[DraftLine, ...]:
+    """The actor's drafts, and those that were discarded and can be had back, the newest first."""
+    own = [card for card in own_drafts(session, actor) if card.gone_at is None or card.text]
+    about = {card.idea for card in own if card.idea}
+    titles = {
+        row.ref: row.title
+        for row in session.execute(select(Idea.ref, Idea.title).where(Idea.ref.in_(about), visible_to(actor, Idea)))
+    }
+    return tuple(DraftLine(card, titles.get(card.idea or "")) for card in own)
 
 
 # One idea

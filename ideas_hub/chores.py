@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from ideas_hub.answers import tell_overdue
 from ideas_hub.claims import forget_claims
+from ideas_hub.drafts import forget_drafts
 from ideas_hub.sessions import end_expired
 
 BATCH = 100
@@ -28,6 +29,7 @@ CHORES = (
     Chore(tell_overdue, timedelta(minutes=1)),
     Chore(end_expired, timedelta(minutes=5)),
     Chore(forget_claims, timedelta(minutes=5)),
+    Chore(forget_drafts, timedelta(hours=1)),
 )
 
 

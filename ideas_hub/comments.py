@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from events.catalogue import VIEWS, CommentPosted, CommentWithdrawn, View
 from events.moment import Moment
+from ideas_hub import drafts
 from ideas_hub.claims import once
 from ideas_hub.clock import now
 from ideas_hub.db import Base, reading, record, transaction
@@ -129,8 +130,10 @@ def post_comment(
     kind: CommentKind = CommentKind.BUILD,
     parent: str | None = None,
     audience: View | None = None,
+    draft: str | None = None,
 ) -> str:
-    """Post a comment under an idea, or a reply to one of its comments, and return its reference. Announces `comment.posted`.
+    """Post a comment under an idea, or a reply to one of its comments, and return its reference; the `draft` it was typed in
+    goes with it. Announces `comment.posted`.
 
     It is for the idea's audience, or a narrower one, and stays so when the idea is opened later; a reply is never for a
     wider audience than what it replies to. Raises SignInNeeded, Missing, NotAllowed, RuleBroken (the idea was merged)
@@ -161,6 +164,7 @@ def post_comment(
         session.add(comment)
         if not idea.hidden:
             add_to_count(idea, chosen, +1)
+        drafts.use(session, actor, draft)
         session.flush()
         record(session, CommentPosted(idea=idea.ref, comment=comment.ref, audience=chosen))
         return comment.ref

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from events.catalogue import IdeaPosted, IdeaWithdrawn, View
 from events.moment import Moment
-from ideas_hub import search
+from ideas_hub import drafts, search
 from ideas_hub.claims import once
 from ideas_hub.clock import now
 from ideas_hub.db import Base, add_once, record, transaction
@@ -232,9 +232,10 @@ def post_idea(
     audience: View = View.PUBLIC,
     themes: Sequence[str] = (),
     co_authors: Sequence[Person] = (),
+    draft: str | None = None,
     **texts: str,
 ) -> str:
-    """Post an idea and return its reference. Announces `idea.posted`.
+    """Post an idea and return its reference; the `draft` it was typed in goes with it. Announces `idea.posted`.
 
     Raises SignInNeeded, NotAllowed (an audience that is not the actor's to write for) and Invalid (sizes, themes).
     """
@@ -254,6 +255,7 @@ def post_idea(
         count(session, idea, +1)
         touch(idea)
         put_in_search(session, idea)
+        drafts.use(session, actor, draft)
         record(session, IdeaPosted(idea=idea.ref, audience=idea.effective_audience))
         return idea.ref
 

@@ -15,6 +15,7 @@ from ideas_hub import (  # noqa: F401  every file with a table
     audiences,
     claims,
     comments,
+    drafts,
     ideas,
     imports,
     lessons,

@@ -30,6 +30,7 @@ READING_ORDER = [
     "search",
     "texts",
     "differences",
+    "drafts",
     "ideas",
     "stages",
     "answers",

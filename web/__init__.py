@@ -24,6 +24,7 @@ from web import (
     comments,
     compression,
     config,
+    drafts,
     errors,
     feeds,
     headers,
@@ -45,8 +46,9 @@ from web import (
 
 MOST_BYTES = 1024 * 1024  # of one request: more than any text may hold, so that one that is too long is named, and kept
 
-PAGES = (home, ideas, votes, comments, sponsors, moves, answers, audiences, board, me, appearance, sign_in, feeds, sharing)
-PARTS = (compression, text, errors, limits, session, once, headers, pages, health, *PAGES, api, cli)
+READING = (home, board, feeds, sharing)
+ACTING = (ideas, votes, comments, sponsors, moves, answers, audiences, me, drafts, appearance, sign_in)
+PARTS = (compression, text, errors, limits, session, once, headers, pages, health, *READING, *ACTING, api, cli)
 
 
 @dataclass(frozen=True, slots=True)

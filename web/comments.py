@@ -7,6 +7,7 @@ from ideas_hub.audiences import hide_comment, restore_comment
 from ideas_hub.cards import whole_idea
 from ideas_hub.comments import CommentKind, post_comment, withdraw_comment
 from ideas_hub.errors import Invalid
+from web import drafts
 from web.forms import done, is_visited, sent
 from web.ideas import discussion, idea_again
 from web.session import actor
@@ -29,18 +30,21 @@ def part(ref: str) -> ResponseReturnValue:
 @blueprint.post("/ideas/<ref:ref>/comments")
 def post(ref: str) -> ResponseReturnValue:
     parent = request.form.get("parent") or None
-    form = sent(f"reply-{parent}" if parent else "comment")
+    form, draft = sent(f"reply-{parent}" if parent else "comment"), f"reply-{ref}-{parent}" if parent else f"comment-{ref}"
+    if form.value("keep"):
+        return drafts.keep(form, draft)
     try:
         comment = post_comment(
             actor(),
             ref,
-            body=form.text("body"),
+            body=form.value("body"),
             kind=form.word("kind", CommentKind) or CommentKind.BUILD,
             parent=form.text("parent") or None,
             audience=form.audience(),
+            draft=draft,
         )
     except Invalid as refusal:
-        return idea_again(ref, form, refusal)
+        return idea_again(ref, drafts.typed(form, draft), refusal)
     return done(f"/ideas/{ref}?comment={comment}#comment-{comment}")
 
 

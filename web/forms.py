@@ -1,7 +1,7 @@
 """What a form sent, and how it is answered: 303 where it was done, the same form again where something in it is wrong."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -12,12 +12,12 @@ from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
 from events.catalogue import View
+from ideas_hub.drafts import DraftCard
 from ideas_hub.errors import Invalid, Sentence, _
-from ideas_hub.texts import CONTROL
+from ideas_hub.texts import CONTROL, CONTROL_FOUND
 
 W = TypeVar("W", bound=StrEnum)
 
-CONTROL_FOUND = _("There is an invisible control character in this text. Delete it, or type the text again.")
 DAYS = ("%Y-%m-%d", "%d/%m/%Y", "%d %B %Y", "%d %b %Y")  # a date field sends the first; the others are typed
 FROM_LIST = _("Choose one from the list.")
 
@@ -29,6 +29,7 @@ class Form:
     id: str = ""
     values: MultiDict[str, Any] = field(default_factory=MultiDict)
     errors: Mapping[str, Sentence] = field(default_factory=dict)
+    draft: DraftCard | None = None  # what of it was kept, where it is kept on the hub
 
     def field_id(self, name: str) -> str:
         return f"{self.id}-{name}" if self.id else name
@@ -45,7 +46,7 @@ class Form:
 
     def refused(self, refusal: Invalid) -> "Form":
         """The same form, with what is wrong in it."""
-        return Form(self.id, self.values, refusal.errors)
+        return replace(self, errors=refusal.errors)
 
     # What was sent, as commands take it. Each raises Invalid.
 
@@ -55,6 +56,10 @@ class Form:
         if CONTROL.search(typed):
             raise Invalid.field(name, CONTROL_FOUND)
         return typed
+
+    def typed(self, *names: str) -> dict[str, str]:
+        """Those that were sent, as they are: for commands that measure them, and name all that is wrong at once."""
+        return {name: self.value(name) for name in names}
 
     def texts(self, *names: str) -> dict[str, str]:
         """Those that were sent, all that is wrong with them told at once."""

@@ -32,6 +32,7 @@ from ideas_hub.ideas import Stage, post_idea, withdraw_idea
 from ideas_hub.live import story
 from ideas_hub.permissions import may, require
 from ideas_hub.settings import themes
+from web import drafts
 from web.forms import FROM_LIST, Form, done, filled, sent, wants_json
 from web.pages import stream, watched
 from web.paging import decode_cursor, encode_cursor
@@ -136,21 +137,27 @@ def card(ref: str) -> ResponseReturnValue:
 @blueprint.get("/ideas/new")
 def new() -> ResponseReturnValue:
     somebody()
-    return _posting(filled("post", {"title": request.args.get("title", ""), "audience": "public"}))
+    form = drafts.kept(filled("post", {"title": request.args.get("title", ""), "audience": "public"}), "post")
+    if not form.value("title"):
+        form.values.setlist("title", [request.args.get("title", "")])
+    return _posting(form)
 
 
 @blueprint.post("/ideas")
 def post() -> ResponseReturnValue:
     form = sent("post")
     if form.value("look"):  # without JavaScript: what sounds alike, before anything is posted
-        return _posting(form)
+        return _posting(drafts.typed(form, "post"))
+    if form.value("keep"):
+        return drafts.keep(form, "post")
     try:
-        words: dict[str, Any] = dict(form.texts(*TEXTS))
-        ref = post_idea(actor(), audience=form.audience() or View.PUBLIC, themes=form.chosen("theme"), **words)
+        words: dict[str, Any] = dict(form.typed(*TEXTS))
+        audience = form.audience() or View.PUBLIC
+        ref = post_idea(actor(), audience=audience, themes=form.chosen("theme"), draft="post", **words)
     except Invalid as refusal:
         if wants_json():
             raise
-        return _posting(form.refused(_in_this_form(refusal))), 422
+        return _posting(drafts.typed(form, "post").refused(_in_this_form(refusal))), 422
     return done(f"/ideas/{ref}")
 
 
@@ -272,26 +279,33 @@ def edit(ref: str) -> ResponseReturnValue:
         raise RuleBroken(_("This idea has moved on, so its words stay as they are."))
     words = {name: str(getattr(whole, name, None) or getattr(card, name, "")) for name in TEXTS}
     form = filled("edit", words | {"revision": str(card.revision)}, theme=[theme.slug for theme in card.themes])
-    return _editing(card, form)
+    return _editing(card, drafts.kept(form, f"edit-{ref}"))
 
 
 @blueprint.post("/ideas/<ref:ref>/edit")
 def revise(ref: str) -> ResponseReturnValue:
     form = sent("edit")
+    if form.value("keep"):
+        return drafts.keep(form, f"edit-{ref}")
     try:
         seen = form.value("revision")
         if not seen.isascii() or not seen.isdecimal() or len(seen) > 9:
             raise Invalid.field("revision", _("Open this form again: it does not say which words you changed."))
-        change_idea(actor(), ref, texts=form.texts(*TEXTS), themes=form.chosen("theme"), revision=int(seen))
+        change_idea(actor(), ref, texts=form.typed(*TEXTS), themes=form.chosen("theme"), revision=int(seen), draft=f"edit-{ref}")
     except Invalid as refusal:
         if wants_json():
             raise
-        return _editing(whole_idea(actor(), ref).card, form.refused(_in_this_form(refusal))), 422
+        return _editing(whole_idea(actor(), ref).card, drafts.typed(form, f"edit-{ref}").refused(_in_this_form(refusal))), 422
     return done(f"/ideas/{ref}")
 
 
 def _editing(card: IdeaCard, form: Form) -> str:
-    return render_template("ideas/edit.html", idea=card, form=form, themes=themes())
+    """The form to edit. A draft may be older than the words that stand: then the page says so, and where to see what changed."""
+    seen = form.value("revision")
+    older = seen if form.draft and not form.is_refused and seen != str(card.revision) and seen.isdecimal() else None
+    if older:
+        form.values.setlist("revision", [str(card.revision)])
+    return render_template("ideas/edit.html", idea=card, form=form, older=older, themes=themes())
 
 
 @dataclass(frozen=True, slots=True)

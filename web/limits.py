@@ -28,6 +28,7 @@ A_MINUTE = {  # how often, by what is done: for a person, and for a network of p
     "vote": (300, 600),
     "write": (30, 300),
     "act": (120, 300),
+    "keep": (120, 120),  # drafts, while somebody types
 }
 WRITES = ("/ideas", "/ideas/new", "/comments", "/answers")  # where what people write is posted to
 UNCOUNTED = {"static", "health.healthz"}
@@ -85,6 +86,8 @@ def _what() -> str:
     rule = str(request.url_rule or "")
     if request.method in SAFE:
         return "draw" if rule.endswith("/card.png") else "read"
+    if "/drafts" in rule:
+        return "keep"
     if "/vote" in rule:
         return "vote"
     return "write" if request.method == "POST" and rule.endswith(WRITES) else "act"

@@ -12,7 +12,7 @@ from web.session import actor
 
 FIELD = "once"
 KEY = re.compile(rf"[\x20-\x7e]{{1,{LONGEST_KEY}}}")
-NOT_ASKED = {FIELD, "csrf_token", "back"}  # what may differ between two forms that ask for the same
+NOT_ASKED = {FIELD, "csrf_token", "back", "draft"}  # what may differ between two forms that ask for the same
 
 
 def init_app(app: Flask) -> None:

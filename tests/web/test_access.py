@@ -62,6 +62,12 @@ ACCESS = {
     "POST /ideas/<ref>/audience": SOMEBODY,
     "POST /ideas/<ref>/hide": SOMEBODY,
     "POST /ideas/<ref>/restore": SOMEBODY,
+    "POST /me/drafts/<draft>/discard": SOMEBODY,
+    "POST /me/drafts/<draft>/restore": SOMEBODY,
+    "GET /api/v1/me/drafts": SOMEBODY,
+    "GET /api/v1/me/drafts/<draft>": SOMEBODY,
+    "PUT /api/v1/me/drafts/<draft>": SOMEBODY,
+    "DELETE /api/v1/me/drafts/<draft>": SOMEBODY,
     "GET /api/v1/openapi.json": EVERYBODY,
     "GET /api/v1/asyncapi.json": EVERYBODY,
     "GET /api/v1/board": EVERYBODY,
@@ -90,7 +96,7 @@ ACCESS = {
     "GET /api/v1/ideas/<idea>/timeline": EVERYBODY,
 }
 
-SAMPLES = {"ref": "zzzzzzzz", "idea": "zzzzzzzz", "comment": "yyyyyyyy", "filename": "vendor/hub.css"}
+SAMPLES = {"ref": "zzzzzzzz", "idea": "zzzzzzzz", "comment": "yyyyyyyy", "draft": "post", "filename": "vendor/hub.css"}
 
 pytestmark = pytest.mark.sqlite_only
 

@@ -16,8 +16,7 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMe
 
 from events.catalogue import VIEWS
 from ideas_hub.errors import Invalid, Sentence, _
-from ideas_hub.texts import CONTROL
-from web.forms import CONTROL_FOUND
+from ideas_hub.texts import CONTROL, CONTROL_FOUND
 
 REASON, ANSWER, COMMENT = 2000, 10_000, 4000  # characters; a test holds the document to what is refused
 MOST_NAMED = 50  # fields that a refusal names

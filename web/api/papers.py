@@ -7,12 +7,19 @@ A new route needs nothing here. Examples are the exception: `EXAMPLES` has one f
 from collections.abc import Mapping
 from typing import Any
 
+from ideas_hub.drafts import FORM
 from web.errors import SAID
 
 Json = dict[str, Any]
 
 PROBLEM = "application/problem+json"
 REF = {"type": "string", "pattern": "^[0-9a-z]{1,16}$", "examples": ["7kq2m9xv"]}
+PATHS: dict[str, dict[str, Any]] = {  # what in an address is no public id
+    "draft": {
+        "schema": {"type": "string", "pattern": f"^(?:{FORM.pattern})$", "examples": ["post"]},
+        "description": "Of which form.",
+    },
+}
 CONCEPTS = {
     "ideas": "Ideas: posting, finding, reading and changing them.",
     "votes": "One a person and idea, cast and withdrawn.",
@@ -24,6 +31,7 @@ CONCEPTS = {
     "events": "What happened: the live stream over plain HTTP, and the timelines of ideas.",
     "board": "The pipeline as it is now.",
     "people": "Who asks.",
+    "drafts": "What one has typed and not sent, kept for oneself alone.",
     "document": "These papers.",
 }
 ABOUT = """Everything that pages do, for scripts and other systems. JSON in UTF-8; times are ISO 8601 in UTC; public ids are
@@ -93,7 +101,7 @@ MEANS = {  # where it says more here than to people
     403: "One may see it, but not do this.",
     404: "Not there, or not visible to you: the two are not to be told apart.",
     409: "A rule of the hub, or somebody else's change, stands in the way.",
-    412: "Its texts were changed since they were read.",
+    412: "It was changed since it was read.",
 }
 EXAMPLES: Json = {
     "NewIdea": {
@@ -115,6 +123,7 @@ EXAMPLES: Json = {
     "NewAnswer": {"text": "Yes. Two benches come before the summer, and we count who sits on them."},
     "NewSponsor": {"person": "b4xk9wqm", "reason": "Parks look after the hill."},
     "Reason": {"reason": "It names a private person."},
+    "NewDraft": {"values": {"title": ["Benches on the hospital hill"]}, "version": 0},
     "MaybeReason": {},
     "NoBody": {},
 }
@@ -146,7 +155,7 @@ def complete(document: Json, url: str, cookie: str, names: Mapping[tuple[str, st
         _complete(operation, path, method, lists)
     for methods in document["paths"].values():
         for parameter in methods.get("parameters", []):
-            parameter |= {"schema": REF, "description": "A public id."}
+            parameter |= PATHS.get(parameter["name"], {"schema": REF, "description": "A public id."})
     used = {tag for _path, _method, operation in _operations(document) for tag in operation["tags"]}
     document["tags"] = [{"name": name, "description": about} for name, about in CONCEPTS.items() if name in used]
     document["tags"] += [{"name": name} for name in sorted(used - CONCEPTS.keys())]
@@ -192,7 +201,8 @@ def _refusals(path: str, method: str) -> list[int]:
     every = [401, 414, 422, 429, 503] + ([404] if "{" in path else [])
     if method == "get":
         return every
-    return [*every, 400, 403, 409, 413, 415, 507] + ([412] if method == "patch" else [])
+    has_versions = method == "patch" or (method == "put" and "/drafts/" in path)
+    return [*every, 400, 403, 409, 413, 415, 507] + ([412] if has_versions else [])
 
 
 def _name_headers(answer: Json, path: str, method: str, status: str, lists: set[str]) -> None:

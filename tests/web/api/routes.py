@@ -53,6 +53,12 @@ ROUTES = [
     Route("GET", "/openapi.json"),
     Route("GET", "/asyncapi.json"),
 ]
+OWN = [  # what is one's own, or an author's: the tests of these stand with their concept
+    Route("GET", "/me/drafts"),
+    Route("GET", "/me/drafts/{draft}"),
+    Route("PUT", "/me/drafts/{draft}", {"values": {}}),
+    Route("DELETE", "/me/drafts/{draft}"),
+]
 READS = [route for route in ROUTES if route.method == "GET"]
 ACTS = [route for route in ROUTES if route.method != "GET"]
 OF_AN_IDEA = [route for route in ROUTES if "{idea}" in route.path]

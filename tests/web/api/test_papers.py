@@ -12,7 +12,7 @@ from tests import make
 from tests.support.hub import ROOT
 from tests.support.papers import Schemas
 from tests.web.api.conftest import Api
-from tests.web.api.routes import ROUTES
+from tests.web.api.routes import OWN, ROUTES
 from web.api.live import DATA, asyncapi
 from web.api.papers import EXAMPLES
 
@@ -36,7 +36,7 @@ def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 def test_the_document_of_the_api_is_valid_openapi_3_1(document: dict[str, Any]) -> None:
     assert document["openapi"] == "3.1.0"
     OpenAPIV31SpecValidator(document).validate()
-    assert {where for where, _ in operations(document)} == {f"{route.method} /api/v1{route.path}" for route in ROUTES}
+    assert {where for where, _ in operations(document)} == {f"{route.method} /api/v1{route.path}" for route in ROUTES + OWN}
 
 
 def test_each_route_says_what_it_does_who_may_and_what_it_refuses(document: dict[str, Any]) -> None:

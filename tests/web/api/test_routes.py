@@ -10,7 +10,7 @@ from ideas_hub import db
 from tests import make
 from tests.support.witness import nothing_written
 from tests.web.api.conftest import Api
-from tests.web.api.routes import ACTS, LISTS, OF_AN_IDEA, READS, ROUTES, Route
+from tests.web.api.routes import ACTS, LISTS, OF_AN_IDEA, OWN, READS, ROUTES, Route
 
 pytestmark = pytest.mark.sqlite_only
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.sqlite_only
 def test_the_table_of_these_tests_is_that_of_the_hub(api: Api) -> None:
     rules = [rule for rule in api.app.url_map.iter_rules() if str(rule).startswith("/api/")]
     served = {(method, str(rule)) for rule in rules for method in rule.methods - {"HEAD", "OPTIONS"}}
-    assert served == {(route.method, route.rule) for route in ROUTES}
+    assert served == {(route.method, route.rule) for route in ROUTES + OWN}
 
 
 @pytest.mark.parametrize("route", ACTS, ids=str)
@@ -193,4 +193,4 @@ def test_the_hub_describes_itself(api: Api) -> None:
     described = {
         (method.upper(), path) for path, methods in document["paths"].items() for method in methods if method != "parameters"
     }
-    assert described == {(route.method, "/api/v1" + route.path) for route in ROUTES}
+    assert described == {(route.method, "/api/v1" + route.path) for route in ROUTES + OWN}

@@ -43,6 +43,7 @@ function onSubmit(event) {
 
 async function send(form, submitter, part) {
   complain(form, "");
+  drafts.onSending(form);
   const once = onlyOnce(form);
   const body = new URLSearchParams(new FormData(form, submitter));
   let answer;
@@ -50,6 +51,7 @@ async function send(form, submitter, part) {
     answer = await post(submitter?.getAttribute("formaction") ?? form.getAttribute("action") ?? location.href, body, once ? AGAIN_AFTER : []);
   } catch {
     if (part) clicked.delete(part); // it may be sent again at once
+    drafts.onUnsent(form);
     return complain(form, words("liveUnsent", form));
   }
   if (answer.ok || answer.type === "opaqueredirect") return onDone(form, answer, part);
@@ -121,7 +123,10 @@ function go(address) {
 /** Say why beside the form. Where fields are to be mended, the server shows the page with all that was typed. */
 async function onRefused(form, submitter, answer) {
   const { detail, errors } = await answer.json().catch(() => ({}));
-  if (detail && Object.keys(errors ?? {}).length === 0 && answer.status !== 401) return complain(form, detail);
+  if (detail && Object.keys(errors ?? {}).length === 0 && answer.status !== 401) {
+    drafts.onUnsent(form);
+    return complain(form, detail);
+  }
   asForm.add(form);
   sending.delete(form);
   form.requestSubmit(submitter);
