@@ -43,7 +43,9 @@ CHROMIUM = Program("Chromium", ("chromium", "chromium-browser", "google-chrome",
 POSTGRESQL = Program("PostgreSQL", ("postgres",), "postgresql")
 REDIS = Program("Redis", ("redis-server",), "redis-server")
 NGINX = Program("nginx", ("nginx",), "nginx-light")
-PROGRAMS = (CHROMIUM, POSTGRESQL, REDIS, NGINX)
+NODE = Program("Node.js", ("node",), "nodejs")
+CURL = Program("curl", ("curl",), "curl")
+PROGRAMS = (CHROMIUM, POSTGRESQL, REDIS, NGINX, NODE, CURL)
 
 
 def install(packages: list[str]) -> None:

@@ -41,6 +41,7 @@ ACCESS = {
     "GET /sign-in": EVERYBODY,
     "GET /sign-out": EVERYBODY,
     "GET /healthz": EVERYBODY,
+    "GET /developers": EVERYBODY,
     "GET /static/<filename>": EVERYBODY,
     "POST /sign-in": EVERYBODY,
     "POST /sign-out": EVERYBODY,

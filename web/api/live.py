@@ -26,6 +26,7 @@ read anew what you show. Five malformed messages end the connection; a message h
 The same events come over plain HTTP with `GET /api/v1/events`, and the same cursors serve both."""
 
 REF: Json = {"type": "string", "pattern": "^[0-9a-z]{1,16}$"}
+IDEA_TOPIC = "^idea:[0-9a-z]{1,16}$"
 TEXT: Json = {"type": "string"}
 MAYBE_TEXT: Json = {"type": ["string", "null"], "description": "Null where it is hidden or erased."}
 COUNT: Json = {"type": "integer", "minimum": 0}
@@ -235,13 +236,13 @@ def _schemas() -> Json:
         "Person": _object({**person, "team": MAYBE_TEXT}, description="A person: never an e-mail address."),
         "Event": _object(event, optional=("subject",), description="A CloudEvents 1.0 object."),
         "Tallies": TALLIES | {"description": "Of an idea. `version` rises with what your view sees."},
-        "Board": board,
-        "Me": _object({"unread": COUNT, "version": COUNT}),
+        "BoardFacts": board | {"description": "How many ideas stand in each stage, of what your view sees."},
+        "MyFacts": _object({"unread": COUNT, "version": COUNT}),
         "Facts": {
             "type": "object",
             "description": "By topic; the last value wins.",
-            "properties": {"board": _ref("Board"), "me": _ref("Me")},
-            "patternProperties": {"^idea:[0-9a-z]{1,16}$": _ref("Tallies")},
+            "properties": {"board": _ref("BoardFacts"), "me": _ref("MyFacts")},
+            "patternProperties": {IDEA_TOPIC: _ref("Tallies")},
         },
     }
 
