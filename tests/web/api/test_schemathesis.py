@@ -51,18 +51,18 @@ def test_whatever_is_asked_is_answered_as_the_document_says(api: Api, kind: str)
     operations = [result.ok() for result in schema.get_all_operations()]
     each, asked = -(-CASES // len(operations)), Counter[str]()
 
-    def ask(operation: Any) -> None:
-        fits = operation.as_strategy(generation_mode=GenerationMode.POSITIVE)
+    def ask(operation: Any, mode: GenerationMode, cases: int) -> None:
+        made_up = operation.as_strategy(generation_mode=mode)
 
         @settings(
-            max_examples=each,
+            max_examples=cases,
             derandomize=True,
             database=None,
             deadline=None,
             phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),
         )
-        @given(case=fits, picked=some.data())
+        @given(case=made_up, picked=some.data())
         def question(case: Any, picked: Any) -> None:
             for name, refs in there.items():
                 if name in (case.path_parameters or {}) and picked.draw(some.booleans() | some.just(True)):
@@ -74,5 +74,6 @@ def test_whatever_is_asked_is_answered_as_the_document_says(api: Api, kind: str)
         question()
 
     for operation in operations:
-        ask(operation)
+        ask(operation, GenerationMode.POSITIVE, each - each // 3)
+        ask(operation, GenerationMode.NEGATIVE, each // 3)
     assert sum(asked.values()) >= CASES, asked
