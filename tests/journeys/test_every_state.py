@@ -134,6 +134,7 @@ def hubs(browser: Browser, sqlite_databases: SQLiteFiles, tmp_path_factory: pyte
         yield hubs
 
 
+STATUS = "performance.getEntriesByType('navigation')[0].responseStatus"
 LOOKED_AT = [  # as whom, and at what
     ("/", "nobody"),
     ("/ideas", "nobody"),
@@ -159,6 +160,7 @@ LOOKED_AT = [  # as whom, and at what
     ("/me", "author"),
     ("/me", "sponsor"),
     ("/me", "leader"),
+    ("/developers", "nobody"),
     ("/sign-in", "nobody"),
     ("/sign-out", "newcomer"),
 ]
@@ -180,7 +182,9 @@ FORMS = [  # as whom, on which page, which form, and what is typed into it, whic
 
 @pytest.mark.parametrize(("path", "who"), LOOKED_AT, ids=lambda part: part)
 def test_nothing_stands_in_the_way_of_anybody_on_any_page(hubs: dict[str, Hub], path: str, who: str):
-    assert complaints(hubs["crowded"].visit(who, path)) == []
+    page = hubs["crowded"].visit(who, path)
+    assert page.evaluate(STATUS) == 200
+    assert complaints(page) == []
 
 
 @pytest.mark.parametrize("path", EMPTY)
@@ -194,7 +198,7 @@ def test_an_empty_hub_is_a_good_one(hubs: dict[str, Hub], path: str):
 def test_a_refusal_is_a_page_like_any_other(hubs: dict[str, Hub], status: int):
     path, who = REFUSED[status]
     page = hubs["crowded"].visit(who, path)
-    assert page.evaluate("performance.getEntriesByType('navigation')[0].responseStatus") == status
+    assert page.evaluate(STATUS) == status
     assert complaints(page) == []
 
 
