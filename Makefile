@@ -6,13 +6,13 @@ PYTEST_ARGS ?=
 
 python := .venv/bin/python
 npm = $(if $(shell npm --version 2>/dev/null),npm,$(python) scripts/npm.py)
-sheets := $(shell find web/static/css)
+sheets := $(shell find web/static/css web/templates web/static/js)
 
 export PIP_CACHE_DIR := $(CURDIR)/var/cache/pip
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export npm_config_cache := $(CURDIR)/var/cache/npm
 
-.PHONY: help setup run test check clean
+.PHONY: help setup run test pages check clean
 
 help: ## Say what each target does
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -27,6 +27,9 @@ run: setup ## Serve the hub with its demo council on http://127.0.0.1:8000
 test: setup .venv/packages-dev ## Run all tests, after installing what they need (PYTEST_ARGS="-k votes" for some)
 	@$(python) -m tests.support.programs
 	@$(python) -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+
+pages: setup .venv/packages-dev ## Measure how pages open on a phone on a slow line
+	@$(python) benchmarks/pages.py
 
 check: .venv/packages-dev ## Lint, formatting and types
 	@$(python) -m ruff check

@@ -9,6 +9,7 @@ import gzip
 from functools import lru_cache
 
 from flask import Flask, Response, request
+from rjsmin import jsmin
 
 from web.session import actor
 
@@ -34,7 +35,8 @@ def _pack(response: Response) -> Response:
     response.direct_passthrough = False
     content = response.get_data()
     if len(content) >= LEAST:
-        response.set_data(_packed_file(content) if is_file else gzip.compress(content, QUICK, mtime=0))
+        is_script = response.mimetype == "text/javascript"
+        response.set_data(_packed_file(content, is_script) if is_file else gzip.compress(content, QUICK, mtime=0))
         response.headers["Content-Encoding"] = "gzip"
         if tag:
             response.set_etag(tag, weak=True)
@@ -46,5 +48,6 @@ def _gives_nothing_away() -> bool:
 
 
 @lru_cache(maxsize=128)
-def _packed_file(content: bytes) -> bytes:
-    return gzip.compress(content, SMALL, mtime=0)
+def _packed_file(content: bytes, is_script: bool) -> bytes:
+    """A file as it is sent; scripts without their comments."""
+    return gzip.compress(jsmin(content) if is_script else content, SMALL, mtime=0)

@@ -1,6 +1,6 @@
 """Headers that every answer carries: nothing inline, nothing from elsewhere, nothing kept by others."""
 
-from flask import Flask, Response
+from flask import Flask, Response, request
 
 from web import config
 
@@ -24,14 +24,19 @@ def policy(**changed: str) -> str:
     return "; ".join(f"{name} {value}" for name, value in lines.items())
 
 
+LOADED = frozenset({"text/css", "text/javascript", "font/woff2"})  # no pages: they stand under the policy of who loads them
+
+
 def init_app(app: Flask) -> None:
     settings: config.Config = app.extensions["ideas_hub"].config
     strict = policy()
 
     @app.after_request
     def protect(response: Response) -> Response:
-        response.headers.setdefault("Content-Security-Policy", strict)
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        if request.endpoint == "static" and response.mimetype in LOADED:
+            return response
+        response.headers.setdefault("Content-Security-Policy", strict)
         response.headers.setdefault("Referrer-Policy", "same-origin")
         response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
         if settings.is_https:
