@@ -168,6 +168,20 @@ class IdeaStageChanged(IdeaEvent, type="idea.stage_changed", feeds=EVERYWHERE, f
     by: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoAuthorJoined(IdeaEvent, type="idea.co_author_joined", feeds=EVERYWHERE):
+    """Somebody accepted to be an author of an idea; a vote of theirs went. Carries them, its title and all its authors."""
+
+    person: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoAuthorLeft(IdeaEvent, type="idea.co_author_left", feeds=EVERYWHERE):
+    """Somebody is no longer an author of an idea. Carries them, its title and the authors it has."""
+
+    person: str
+
+
 # Sponsors and answers
 
 

@@ -15,6 +15,8 @@ from events.catalogue import (
     IDEAS,
     ME,
     TYPES,
+    CoAuthorJoined,
+    CoAuthorLeft,
     CommentEvent,
     Event,
     HubImported,
@@ -53,6 +55,8 @@ NEWS_AMONG = 5000  # of what a view was told last, is looked for news
 SENTENCES: Mapping[str, str] = {
     "idea.posted": _("Posted by %(authors)s."),
     "idea.revised": _("Its words were revised."),
+    "idea.co_author_joined": _("%(co_author)s joined its authors."),
+    "idea.co_author_left": _("%(co_author)s is no longer one of its authors."),
     "idea.opened_to_public": _("Opened to more people."),
     "idea.restricted": _("Restricted to fewer people."),
     "idea.hidden": _("Hidden by a moderator."),
@@ -176,6 +180,8 @@ class Live:
         if isinstance(event, IdeaTookIn):
             return {"merged": event.merged, "title": found.ideas[event.merged].title, "by": found.person(event.by)}
         data: Data = {"title": idea.title, "authors": [person_json(a.person.card()) for a in idea.authorships]}
+        if isinstance(event, CoAuthorJoined | CoAuthorLeft):
+            data["co_author"] = found.person(event.person)
         if isinstance(event, IdeaMerged):
             data["into"] = event.into if event.into in found.ideas else None
         return data
@@ -198,7 +204,8 @@ class _Found:
         self.changes = _by(session, StageChange, "id", {e.change for e in events if isinstance(e, IdeaStageChanged)})
         terms = {event.term for event in events if isinstance(event, IdeaSponsored | IdeaSponsorLeft)}
         self.terms = _by(session, SponsorTerm, "id", terms)
-        people = {ref for event in events for ref in (getattr(event, "by", ""), getattr(event, "sponsor", "")) if ref}
+        told = [event for event in events if isinstance(event, IdeaEvent)]
+        people = {ref for event in told for name in ("by", "sponsor", "person") if (ref := getattr(event, name, ""))}
         self.people = _by(session, Person, "ref", people)
 
     def person(self, ref: str) -> Data | None:
@@ -322,7 +329,7 @@ def _spoken(name: str, value: Any) -> Any:
             return ", ".join(author["name"] for author in value)
         case _, {"name": str(named)}:
             return named
-        case (("by" | "sponsor" | "author"), None):
+        case (("by" | "sponsor" | "author" | "co_author"), None):
             return Sentence(_("somebody"))
     return value
 

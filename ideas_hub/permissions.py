@@ -131,6 +131,8 @@ ACTS = {
     "comment": Act(may_address, _("You cannot comment for that audience.")),
     # acts on an idea
     "revise": Act(is_author, _("Only its authors can change the words of an idea.")),
+    "invite": Act(is_author, _("Only its authors can invite somebody to join them.")),
+    "leave": Act(is_author, _("You are no author of this idea.")),
     "withdraw": Act(is_author, _("Only its author can withdraw this.")),
     "shorten": Act(
         lambda actor, idea: is_author(actor, idea) or is_sponsor(actor, idea) or leads(actor, idea),

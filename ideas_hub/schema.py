@@ -13,6 +13,7 @@ from events import log
 from ideas_hub import (  # noqa: F401  every file with a table
     answers,
     audiences,
+    authors,
     claims,
     comments,
     drafts,

@@ -36,6 +36,7 @@ READING_ORDER = [
     "answers",
     "sponsors",
     "votes",
+    "authors",
     "comments",
     "trials",
     "lessons",

@@ -19,6 +19,7 @@ from web import (
     api,
     appearance,
     audiences,
+    authors,
     board,
     cli,
     comments,
@@ -48,7 +49,7 @@ from web import (
 MOST_BYTES = 1024 * 1024  # of one request: more than any text may hold, so that one that is too long is named, and kept
 
 READING = (home, board, feeds, sharing, developers)
-ACTING = (ideas, votes, comments, sponsors, moves, answers, audiences, me, drafts, appearance, sign_in)
+ACTING = (ideas, votes, comments, sponsors, moves, answers, audiences, authors, me, drafts, appearance, sign_in)
 PARTS = (compression, text, errors, limits, session, once, headers, pages, health, *READING, *ACTING, api, cli)
 
 

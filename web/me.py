@@ -4,6 +4,7 @@ from flask import Blueprint, Flask, render_template
 from flask.typing import ResponseReturnValue
 
 from events.catalogue import ME
+from ideas_hub.authors import invitations_to
 from ideas_hub.cards import desk
 from ideas_hub.errors import Invalid
 from web.forms import Form, wants_json
@@ -33,4 +34,6 @@ def _page(refused: Form | None) -> str:
     me, head = somebody(), stream().head()
     mine = desk(me)
     ideas = (card.ref for card in (*mine.to_answer, *mine.sponsored, *mine.written))
-    return render_template("me/page.html", desk=mine, refused=refused, watched=watched(head, ME, ideas=ideas))
+    return render_template(
+        "me/page.html", desk=mine, invitations=invitations_to(me), refused=refused, watched=watched(head, ME, ideas=ideas)
+    )

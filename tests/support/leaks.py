@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from events.catalogue import BOARD, IDEAS, ME, View, idea_topic
-from ideas_hub import cards, comments, live
+from ideas_hub import authors, cards, comments, live
 from ideas_hub.audiences import change_idea, hide_comment, hide_idea
 from ideas_hub.board import board
 from ideas_hub.cards import Sort, Wanted
@@ -125,11 +125,13 @@ def _asked(planted: Planted) -> Iterator[tuple[str, Callable[[Actor], Any]]]:
     yield "board", lambda actor: _as_handed_out(board(actor), actor)
     yield "counts", cards.counts
     yield "desk", cards.desk
+    yield "invitations", authors.invitations_to
     for ref in dict.fromkeys(planted.refs.values()):
         yield f"idea {ref}", lambda actor, ref=ref: cards.whole_idea(actor, ref)
         yield f"page {ref}", lambda actor, ref=ref: _as_handed_out(cards.idea_page(actor, ref), actor)
         yield f"answers {ref}", lambda actor, ref=ref: cards.answers_of(actor, ref)
         yield f"revisions {ref}", lambda actor, ref=ref: cards.revisions(actor, ref)
+        yield f"authors {ref}", lambda actor, ref=ref: authors.authors_of(actor, ref)
         yield f"sponsors {ref}", lambda actor, ref=ref: cards.possible_sponsors(actor, ref)
         yield f"comments {ref}", lambda actor, ref=ref: comments.comments(actor, ref, limit=100)
         yield f"threads {ref}", lambda actor, ref=ref: comments.threads(actor, ref)

@@ -23,6 +23,20 @@ ACCESS = {
     "GET /ideas/<ref>": EVERYBODY,
     "GET /ideas/<ref>/<part>": EVERYBODY,
     "GET /ideas/<ref>/<form>": EVERYBODY,
+    "GET /ideas/<ref>/authors": SOMEBODY,
+    "POST /ideas/<ref>/authors/leave": SOMEBODY,
+    "POST /ideas/<ref>/invitations": SOMEBODY,
+    "POST /ideas/<ref>/invitations/<invitation>/take-back": SOMEBODY,
+    "POST /me/invitations/<invitation>/accept": SOMEBODY,
+    "POST /me/invitations/<invitation>/decline": SOMEBODY,
+    "GET /api/v1/ideas/<idea>/authors": EVERYBODY,
+    "DELETE /api/v1/ideas/<idea>/authors/me": SOMEBODY,
+    "GET /api/v1/ideas/<idea>/invitations": SOMEBODY,
+    "POST /api/v1/ideas/<idea>/invitations": SOMEBODY,
+    "DELETE /api/v1/ideas/<idea>/invitations/<invitation>": SOMEBODY,
+    "GET /api/v1/me/invitations": SOMEBODY,
+    "PUT /api/v1/me/invitations/<invitation>": SOMEBODY,
+    "DELETE /api/v1/me/invitations/<invitation>": SOMEBODY,
     "GET /ideas/<ref>/card": EVERYBODY,
     "GET /ideas/<ref>/comments": EVERYBODY,
     "GET /ideas/<ref>/edit": SOMEBODY,
@@ -97,7 +111,14 @@ ACCESS = {
     "GET /api/v1/ideas/<idea>/timeline": EVERYBODY,
 }
 
-SAMPLES = {"ref": "zzzzzzzz", "idea": "zzzzzzzz", "comment": "yyyyyyyy", "draft": "post", "filename": "vendor/hub.css"}
+SAMPLES = {
+    "ref": "zzzzzzzz",
+    "idea": "zzzzzzzz",
+    "comment": "yyyyyyyy",
+    "draft": "post",
+    "invitation": "xxxxxxxx",
+    "filename": "vendor/hub.css",
+}
 
 pytestmark = pytest.mark.sqlite_only
 

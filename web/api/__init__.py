@@ -8,10 +8,25 @@ import flask_smorest
 from flask import Flask
 from flask.json.provider import DefaultJSONProvider
 
-from web.api import answers, asking, audiences, board, comments, document, drafts, events, ideas, moves, people, sponsors, votes
+from web.api import (
+    answers,
+    asking,
+    audiences,
+    authors,
+    board,
+    comments,
+    document,
+    drafts,
+    events,
+    ideas,
+    moves,
+    people,
+    sponsors,
+    votes,
+)
 from web.api.papers import complete
 
-CONCEPTS = (ideas, audiences, votes, comments, sponsors, moves, answers, events, board, people, drafts, document)
+CONCEPTS = (ideas, audiences, authors, votes, comments, sponsors, moves, answers, events, board, people, drafts, document)
 
 
 class Api(flask_smorest.Api):

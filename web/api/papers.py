@@ -31,6 +31,7 @@ CONCEPTS = {
     "events": "What happened: the live stream over plain HTTP, and the timelines of ideas.",
     "board": "The pipeline as it is now.",
     "people": "Who asks.",
+    "authors": "Who writes an idea together, and who is asked to join.",
     "drafts": "What one has typed and not sent, kept for oneself alone.",
     "document": "These papers.",
 }
@@ -123,6 +124,7 @@ EXAMPLES: Json = {
     "NewAnswer": {"text": "Yes. Two benches come before the summer, and we count who sits on them."},
     "NewSponsor": {"person": "b4xk9wqm", "reason": "Parks look after the hill."},
     "Reason": {"reason": "It names a private person."},
+    "NewInvitation": {"email": "neighbour@example.org"},
     "NewDraft": {"values": {"title": ["Benches on the hospital hill"]}, "version": 0},
     "MaybeReason": {},
     "NoBody": {},

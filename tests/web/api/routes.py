@@ -54,6 +54,14 @@ ROUTES = [
     Route("GET", "/asyncapi.json"),
 ]
 OWN = [  # what is one's own, or an author's: the tests of these stand with their concept
+    Route("GET", "/ideas/{idea}/authors"),
+    Route("DELETE", "/ideas/{idea}/authors/me"),
+    Route("GET", "/ideas/{idea}/invitations"),
+    Route("POST", "/ideas/{idea}/invitations", {"email": "neighbour@example.org"}),
+    Route("DELETE", "/ideas/{idea}/invitations/{invitation}"),
+    Route("GET", "/me/invitations"),
+    Route("PUT", "/me/invitations/{invitation}"),
+    Route("DELETE", "/me/invitations/{invitation}"),
     Route("GET", "/me/drafts"),
     Route("GET", "/me/drafts/{draft}"),
     Route("PUT", "/me/drafts/{draft}", {"values": {}}),
