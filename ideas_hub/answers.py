@@ -11,9 +11,10 @@ from events.moment import Moment
 from ideas_hub.clock import add_working_days, now, today
 from ideas_hub.db import Base, new_ref, record, transaction
 from ideas_hub.errors import _
-from ideas_hub.ideas import OPEN_TO_VOTES, Idea, touch
+from ideas_hub.ideas import OPEN_TO_VOTES, Idea, put_said_in_search, touch
 from ideas_hub.people import Actor, Directorate, Person, Role
 from ideas_hub.permissions import require
+from ideas_hub.search import Said
 from ideas_hub.settings import settings
 from ideas_hub.texts import measured
 
@@ -118,6 +119,7 @@ def give(session: Session, actor: Actor, idea: Idea, text: str) -> Answer:
     idea.answered_at = answer.at
     touch(idea)
     session.flush()
+    put_said_in_search(session, idea, Said.ANSWER, answer.id, answer.text)
     record(session, IdeaAnswered(idea=idea.ref, answer=answer.ref, audience=idea.effective_audience))
     return answer
 

@@ -21,7 +21,7 @@ from events.catalogue import (
     View,
 )
 from events.moment import Moment
-from ideas_hub import drafts
+from ideas_hub import comments, drafts
 from ideas_hub.answers import name_who_answers, set_clock
 from ideas_hub.clock import now
 from ideas_hub.comments import add_to_count, find_comment, follow_idea
@@ -130,6 +130,7 @@ def hide_comment(actor: Actor, ref: str, comment: str, *, reason: str) -> None:
         found.hidden = found.hidden_itself = True
         if found.withdrawn_at is None and not idea.hidden:
             add_to_count(idea, found.effective_audience, -1)
+        comments.put_in_search(session, found)
         fact = CommentHidden(
             idea=idea.ref, comment=found.ref, hiding=hiding.id, by=actor.ref or "", audience=found.effective_audience
         )
@@ -146,6 +147,7 @@ def restore_comment(actor: Actor, ref: str, comment: str) -> None:
         found.hidden_itself, found.hidden = False, idea.hidden
         if found.withdrawn_at is None and not idea.hidden:
             add_to_count(idea, found.effective_audience, +1)
+        comments.put_in_search(session, found)
         by = actor.ref or ""
         record(session, CommentRestored(idea=idea.ref, comment=found.ref, by=by, audience=found.effective_audience))
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, ForeignKey, Index, Text, func, select
@@ -12,12 +12,12 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from events.catalogue import VIEWS, CommentPosted, CommentWithdrawn, View
 from events.moment import Moment
-from ideas_hub import drafts
+from ideas_hub import drafts, search
 from ideas_hub.claims import once
 from ideas_hub.clock import now
 from ideas_hub.db import Base, reading, record, transaction
 from ideas_hub.errors import Invalid, Missing, RuleBroken, _
-from ideas_hub.ideas import Idea, Stage, touch
+from ideas_hub.ideas import Idea, Stage, found_by, touch
 from ideas_hub.people import Actor, Person, PersonCard, Words
 from ideas_hub.permissions import Guarded, find, require, visible_to
 from ideas_hub.texts import measured
@@ -166,6 +166,7 @@ def post_comment(
             add_to_count(idea, chosen, +1)
         drafts.use(session, actor, draft)
         session.flush()
+        put_in_search(session, comment)
         record(session, CommentPosted(idea=idea.ref, comment=comment.ref, audience=chosen))
         return comment.ref
 
@@ -183,6 +184,7 @@ def withdraw_comment(actor: Actor, ref: str, comment: str) -> None:
         found.withdrawn_at, found.body = now(), ""
         if not found.hidden:
             add_to_count(idea, found.effective_audience, -1)
+        put_in_search(session, found)
         record(session, CommentWithdrawn(idea=idea.ref, comment=found.ref, audience=found.effective_audience))
 
 
@@ -208,6 +210,18 @@ def _parent(session: Session, actor: Actor, idea: Idea, parent: str) -> Comment:
     return found
 
 
+def put_in_search(session: Session, comment: Comment) -> None:
+    """Step: have its idea found by the comment as it is now, by those who may see the comment; not at all without its words."""
+    if comment.withdrawn_at is not None:
+        search.forget_said(session, search.Said.COMMENT, comment.id)
+    else:
+        search.put_said(session, search.Said.COMMENT, comment.id, comment.idea_id, _found_by(comment), comment.body)
+
+
+def _found_by(comment: Any) -> View | None:
+    return None if comment.hidden or comment.held or comment.withdrawn_at is not None else comment.effective_audience
+
+
 def add_to_count(idea: Idea, audience: View, change: int) -> None:
     """Step: the idea has so many more comments for those who may see that audience."""
     name = f"comments_{audience.word}"
@@ -216,7 +230,8 @@ def add_to_count(idea: Idea, audience: View, change: int) -> None:
 
 
 def follow_idea(session: Session, idea: Idea) -> None:
-    """Step: after the idea's audience changed, or it was hidden or restored, its comments follow, and are counted anew."""
+    """Step: after the idea's audience changed, or it was hidden or restored, its comments follow, are counted anew, and
+    found by whom they are for."""
     session.flush()
     session.execute(
         sa.update(Comment)
@@ -237,6 +252,9 @@ def follow_idea(session: Session, idea: Idea) -> None:
     found = {row[0]: row[1] for row in session.execute(counted.group_by(Comment.effective_audience))}
     for view in VIEWS:
         setattr(idea, f"comments_{view.word}", found.get(view, 0))
+    fields = (Comment.id, Comment.hidden, Comment.held, Comment.withdrawn_at, Comment.effective_audience)
+    standing = session.execute(select(*fields).where(Comment.idea_id == idea.id)).all()
+    search.follow_idea(session, idea.id, found_by(idea), {comment.id: _found_by(comment) for comment in standing})
 
 
 # Queries

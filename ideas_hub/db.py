@@ -118,7 +118,7 @@ class SQLite(Database):
         super().__init__(url)
         self.turn = threading.Lock()
         self.claim: IO[str] | None = None
-        self.readers = self._engine("BEGIN", "query_only=ON", "busy_timeout=250")
+        self.readers = self._engine("BEGIN", "query_only=ON", "busy_timeout=250", "cache_size=-8000")
         self.writer = self._engine("BEGIN IMMEDIATE", "busy_timeout=0", pool_size=1, max_overflow=0)
         self.read_session = sessionmaker(self.readers, expire_on_commit=False)
 

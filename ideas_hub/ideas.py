@@ -118,6 +118,9 @@ class Idea(Guarded, Base):
     gain: Mapped[str] = mapped_column(Text, default="")
     cost_of_inaction: Mapped[str] = mapped_column(Text, default="")
     place: Mapped[str] = mapped_column(String(120), default="")
+    place_key: Mapped[str] = mapped_column(
+        String(120), default="", server_default=""
+    )  # its words: "Mill Rd" and "mill rd" are one
     lang: Mapped[str] = mapped_column(String(8), default="en")
     revision: Mapped[int] = mapped_column(default=1)
     posted_at: Mapped[datetime] = mapped_column(Moment)
@@ -158,6 +161,7 @@ class Idea(Guarded, Base):
         Index("ix_idea_stage_votes", "stage", "votes", "ref"),
         Index("ix_idea_stage_since", "stage", "stage_since", "ref"),
         Index("ix_idea_answer_due", "answer_due"),
+        Index("ix_idea_place", "place_key", "posted_at"),
     )
 
     @classmethod
@@ -217,6 +221,16 @@ def can_be_withdrawn(idea: Any, comments: int) -> bool:
     return idea.stage is Stage.NEW and not idea.votes and not comments
 
 
+def place_key(place: str) -> str:
+    """What the spellings of a place have in common."""
+    return " ".join(search.words_in(place))[:120]
+
+
+def found_by(idea: Idea) -> View | None:
+    """Who may find the idea by its words; None while it is hidden or held, which is nobody."""
+    return None if idea.hidden or idea.held or idea.withdrawn_at is not None else idea.effective_audience
+
+
 def hot_score(votes: int, posted_at: datetime) -> float:
     """Newer ideas stand higher, and ten times the votes make up for two weeks (the shape of Reddit's published formula)."""
     return round(math.log10(max(votes, 1)) + posted_at.timestamp() / TEN_TIMES_THE_VOTES, 7)
@@ -245,6 +259,7 @@ def post_idea(
         idea = Idea(audience=audience, effective_audience=audience, posted_at=now(), stage_since=now())
         for name in ("title", "problem", "proposal", "gain", "cost_of_inaction", "place"):
             setattr(idea, name, getattr(words, name))
+        idea.place_key = place_key(idea.place)
         idea.themes = find_themes(session, themes)
         people = [actor.person_id, *(person.id for person in co_authors)]
         idea.authorships = [Authorship(person_id=person, place=place) for place, person in enumerate(people)]
@@ -276,7 +291,8 @@ def withdraw_idea(actor: Actor, ref: str) -> None:
         for name in ("title", "problem", "proposal", "gain", "cost_of_inaction", "place", "short_title"):
             setattr(idea, name, "")
         session.execute(sa.delete(Revision).where(Revision.idea_id == idea.id))
-        search.drop(session, idea.id)
+        idea.place_key = ""
+        search.forget_idea(session, idea.id)
         record(session, IdeaWithdrawn(idea=idea.ref, audience=idea.effective_audience))
 
 
@@ -296,6 +312,7 @@ def revise(session: Session, actor: Actor, idea: Idea, texts: Mapping[str, str],
         return False
     for name, text in changed.items():
         setattr(idea, name, text)
+    idea.place_key = place_key(idea.place)
     if about is not None:
         idea.themes = about
     if changed:
@@ -330,12 +347,14 @@ def touch(idea: Idea, audience: View | None = None, *, times: int = 1) -> None:
 
 
 def put_in_search(session: Session, idea: Idea) -> None:
-    """Step: have the idea found by its texts as they are now; not at all while it is hidden or held."""
-    if idea.hidden or idea.held:
-        search.drop(session, idea.id)
-    else:
-        body = "\n".join((idea.problem, idea.proposal, idea.gain, idea.cost_of_inaction, idea.place))
-        search.put(session, idea.id, idea.effective_audience, idea.title, body)
+    """Step: have the idea found by its texts as they are now."""
+    body = "\n".join((idea.problem, idea.proposal, idea.gain, idea.cost_of_inaction, idea.place))
+    search.put_idea(session, idea.id, found_by(idea), idea.title, body)
+
+
+def put_said_in_search(session: Session, idea: Idea, kind: search.Said, source: int, text: str) -> None:
+    """Step: have the idea found by what was said about it, by those who may see the idea."""
+    search.put_said(session, kind, source, idea.id, found_by(idea), text)
 
 
 @dataclass(frozen=True, slots=True, order=True)

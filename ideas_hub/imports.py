@@ -24,10 +24,23 @@ from sqlalchemy.orm import Mapped, Session, lazyload, mapped_column
 from events.catalogue import CommentPosted, Event, HubImported, IdeaPosted, IdeaStageChanged, View
 from ideas_hub.clock import now
 from ideas_hub.comments import Comment, CommentKind, add_to_count
+from ideas_hub.comments import put_in_search as put_comment_in_search
 from ideas_hub.db import Base, record, record_imported, transaction
 from ideas_hub.errors import Invalid, Refusal, RuleBroken, Sentence, _
-from ideas_hub.ideas import SIZES, Authorship, Idea, Revision, Stage, count_all, hot_score, put_in_search, touch
+from ideas_hub.ideas import (
+    SIZES,
+    Authorship,
+    Idea,
+    Revision,
+    Stage,
+    count_all,
+    hot_score,
+    put_in_search,
+    put_said_in_search,
+    touch,
+)
 from ideas_hub.people import Kind, Person, Words
+from ideas_hub.search import Said
 from ideas_hub.stages import StageChange
 from ideas_hub.texts import CONTROL, measured
 
@@ -301,6 +314,7 @@ class _Batch:
         change = StageChange(idea_id=idea.id, was=was, stage=to, reason=reason, at=at)
         self.session.add(change)
         self.session.flush()
+        put_said_in_search(self.session, idea, Said.REASON, change.id, change.reason)
         return IdeaStageChanged(idea=idea.ref, change=change.id, was=was, to=to, by="", audience=View.PUBLIC), at
 
     def _bring_comment(self, row: CommentRow, body: str, notes: list[Sentence]) -> None:
@@ -318,6 +332,7 @@ class _Batch:
             comment.audience = comment.effective_audience = idea.effective_audience
             self.session.add(comment)
             self.session.flush()
+            put_comment_in_search(self.session, comment)
             known[Thing.COMMENT, row.key] = self._came(Thing.COMMENT, row.key, comment_id=comment.id)
         fact = CommentPosted(idea=idea.ref, comment=comment.ref, audience=comment.effective_audience)
         self._keep(known, [(fact, row.posted_at)])

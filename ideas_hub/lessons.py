@@ -10,8 +10,9 @@ from events.moment import Moment
 from ideas_hub.clock import now
 from ideas_hub.db import Base, new_ref
 from ideas_hub.errors import _
-from ideas_hub.ideas import Idea, Stage
+from ideas_hub.ideas import Idea, Stage, put_said_in_search
 from ideas_hub.people import Actor, Person, PersonCard
+from ideas_hub.search import Said
 from ideas_hub.stages import check_move, enter
 from ideas_hub.texts import measured
 
@@ -50,7 +51,10 @@ def learn(session: Session, actor: Actor, idea: Idea, reason: str, *, lesson: st
     """Step: the idea enters the stage `learned` with its lesson. Raises Invalid where there is none."""
     check_move(idea, Stage.LEARNED)
     text = measured({"lesson": lesson}, {"lesson": 10_000}, NEEDED)["lesson"]
-    session.add(Lesson(idea_id=idea.id, text=text, by_id=actor.person_id, at=now()))
+    learned = Lesson(idea_id=idea.id, text=text, by_id=actor.person_id, at=now())
+    session.add(learned)
+    session.flush()
+    put_said_in_search(session, idea, Said.LESSON, learned.id, text)
     enter(session, actor, idea, Stage.LEARNED, reason)
 
 

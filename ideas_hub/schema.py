@@ -37,7 +37,7 @@ MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
 def is_ours(name: str | None, kind: str, parents: Any) -> bool:
     """Is a table that Alembic finds one of ours? The virtual tables of full-text search bring helpers along."""
-    return not (kind == "table" and name and name.startswith("search_") and name != "search_entry")
+    return not (kind == "table" and name and name.startswith("search_") and name not in ("search_idea", "search_said"))
 
 
 def migrate() -> str:

@@ -12,8 +12,9 @@ from events.moment import Moment
 from ideas_hub.clock import now
 from ideas_hub.db import Base, record
 from ideas_hub.errors import RuleBroken, Sentence, _
-from ideas_hub.ideas import Idea, Stage, recounted, touch
+from ideas_hub.ideas import Idea, Stage, put_said_in_search, recounted, touch
 from ideas_hub.people import Actor, Words
+from ideas_hub.search import Said
 from ideas_hub.texts import measured
 
 # Model
@@ -108,6 +109,7 @@ def enter(session: Session, actor: Actor, idea: Idea, to: Stage, reason: str, *,
             idea.tried_at = idea.tried_at or change.at
     touch(idea)
     session.flush()
+    put_said_in_search(session, idea, Said.REASON, change.id, change.reason)
     by = actor.ref or ""
     if to is Stage.MERGED:
         record(session, IdeaMerged(idea=idea.ref, into=note, by=by, audience=idea.effective_audience))

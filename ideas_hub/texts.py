@@ -10,6 +10,9 @@ BLANK = "\u115f\u1160\u2800\u3164\uffa0"  # letters and signs that are drawn as 
 TOO_LONG_BY_ONE = _("Your text is 1 character too long. We kept it.")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # all but tab and line break
 CONTROL_FOUND = _("There is an invisible control character in this text. Delete it, or type the text again.")
+# Marks that force a direction: with them a text can be made to read as another one, also in a title beside others. Hebrew and
+# Arabic need none of them, and they come along unseen when somebody pastes a name.
+FORCING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 TOO_LONG = _("Your text is %(excess)d characters too long. We kept it.")
 
 
@@ -19,12 +22,13 @@ def shows(letter: str) -> bool:
 
 
 def measured(texts: Mapping[str, str], sizes: Mapping[str, int], needed: Mapping[str, str]) -> dict[str, str]:
-    """The texts, trimmed. Raises Invalid, naming every one that holds a control character, is longer than its size, or needed
-    and empty.
+    """The texts, trimmed, without marks that force a direction.
+
+    Raises Invalid, naming every one that holds a control character, is longer than its size, or needed and empty.
 
     `needed` holds, by field, the sentence for somebody who left it empty.
     """
-    trimmed = {name: text.strip() for name, text in texts.items()}
+    trimmed = {name: FORCING.sub("", text).strip() for name, text in texts.items()}
     errors = {}
     for name, text in trimmed.items():
         if CONTROL.search(text):

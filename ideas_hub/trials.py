@@ -10,8 +10,9 @@ from events.moment import Moment
 from ideas_hub.clock import now, today
 from ideas_hub.db import Base
 from ideas_hub.errors import Invalid, _
-from ideas_hub.ideas import Idea, Stage
+from ideas_hub.ideas import Idea, Stage, put_said_in_search
 from ideas_hub.people import Actor
+from ideas_hub.search import Said
 from ideas_hub.stages import check_move, enter
 from ideas_hub.texts import measured
 
@@ -63,7 +64,10 @@ def start_trial(
     plan = measured({"hypothesis": hypothesis, "test": test, "measure": measure}, SIZES, NEEDED)
     if ends <= today():
         raise Invalid.field("ends", _("Choose a day that is still to come."))
-    session.add(Trial(idea_id=idea.id, ends=ends, begun_at=now(), **plan))
+    trial = Trial(idea_id=idea.id, ends=ends, begun_at=now(), **plan)
+    session.add(trial)
+    session.flush()
+    put_said_in_search(session, idea, Said.TRIAL, trial.id, "\n".join(plan.values()))
     enter(session, actor, idea, Stage.TRIAL, reason, note=ends.isoformat())
 
 

@@ -44,6 +44,7 @@ READING_ORDER = [
     "moves",
     "audiences",
     "imports",
+    "lists",
     "cards",
     "home",
     "board",
@@ -153,8 +154,8 @@ def test_the_migrations_make_the_schema_that_the_models_describe(hub) -> None:
     with hub.engine.connect() as connection:
 
         def ours(row: object, name: str | None, kind: str, reflected: bool, other: object) -> bool:
-            virtual = connection.dialect.name == "sqlite" and kind == "table" and name == "search_entry"
-            return not virtual  # SQLite has virtual tables in its place
+            inverted = kind == "index" and name in {"ix_search_idea_title", "ix_search_idea_words", "ix_search_said_words"}
+            return not (connection.dialect.name == "sqlite" and inverted)  # SQLite has virtual tables in their place
 
         options = {"include_name": schema.is_ours, "include_object": ours, "compare_type": True}
         context = MigrationContext.configure(connection, opts=options)

@@ -9,8 +9,9 @@ from flask_babel import gettext
 from markupsafe import Markup
 
 from events.catalogue import BOARD, IDEAS
-from ideas_hub.cards import Sort, Wanted, list_ideas
+from ideas_hub.cards import list_ideas
 from ideas_hub.home import endings, owed_longest, year
+from ideas_hub.lists import Sort, Wanted
 from ideas_hub.live import NEWS, News, news
 from web.courses import picture
 from web.pages import stream, watched

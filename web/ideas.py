@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Flask, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import format_decimal
 from werkzeug.datastructures import MultiDict
 
 from events.catalogue import BOARD, IDEAS, View
@@ -14,13 +15,11 @@ from ideas_hub.audiences import change_idea
 from ideas_hub.cards import (
     IdeaCard,
     RevisionCard,
-    Sort,
-    Wanted,
-    counts,
     idea_page,
-    list_ideas,
+    passage,
     possible_sponsors,
     revisions,
+    shelf,
     similar_ideas,
     two_revisions,
     whole_idea,
@@ -28,15 +27,19 @@ from ideas_hub.cards import (
 from ideas_hub.comments import CommentKind, Place, Threads, threads
 from ideas_hub.differences import Piece, changed
 from ideas_hub.errors import Invalid, RuleBroken, _
-from ideas_hub.ideas import Stage, post_idea, withdraw_idea
+from ideas_hub.ideas import Stage, place_key, post_idea, withdraw_idea
+from ideas_hub.lists import MOST_PLACES, MOST_READ, Owed, Sort, Wanted
 from ideas_hub.live import story
 from ideas_hub.permissions import may, require
+from ideas_hub.search import MOST_FOUND, Said, words_of
 from ideas_hub.settings import themes
+from ideas_hub.stages import STAGE_LABELS
 from web import drafts
 from web.forms import FROM_LIST, Form, done, filled, sent, wants_json
-from web.pages import stream, watched
+from web.pages import AUDIENCE_LABELS, stream, watched
 from web.paging import decode_cursor, encode_cursor
 from web.session import actor, somebody
+from web.text import translate
 
 PIECE = 20  # ideas of a list
 REVISIONS = 5  # on a page: two texts may differ in every word, and comparing them takes its time
@@ -52,6 +55,37 @@ def init_app(app: Flask) -> None:
 # The list
 
 
+OWED_LABELS = {
+    Owed.LATE: _("Late"),
+    Owed.DUE: _("Due, in time"),
+    Owed.ANSWERED: _("Answered"),
+    Owed.NONE: _("Not owed yet"),
+}
+SAID_LABELS = {
+    Said.COMMENT: _("In a comment"),
+    Said.ANSWER: _("In an answer"),
+    Said.REASON: _("In the reason for a decision"),
+    Said.TRIAL: _("In the plan of a trial"),
+    Said.LESSON: _("In what was learned"),
+}
+WITHOUT_LABELS = {  # what one who finds nothing could leave out
+    "stages": _("in any stage"),
+    "themes": _("about any theme"),
+    "answers": _("with or without an answer"),
+    "places": _("anywhere"),
+    "audience": _("open to anybody"),
+    "question": _("whatever their words"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """Something that was chosen, and the list without it."""
+
+    label: str
+    url: str
+
+
 @dataclass(frozen=True, slots=True)
 class Listing:
     """What somebody asked the list for. `sort` is None for what fits the question best."""
@@ -59,25 +93,48 @@ class Listing:
     sort: Sort | None
     stages: tuple[Stage, ...]
     themes: tuple[str, ...]
+    answers: tuple[Owed, ...]
+    places: tuple[str, ...]
     audience: View | None
     q: str
 
     @property
     def wanted(self) -> Wanted:
-        return Wanted(self.sort, frozenset(self.stages), frozenset(self.themes), self.audience, self.q)
+        return Wanted(
+            self.sort,
+            frozenset(self.stages),
+            frozenset(self.themes),
+            frozenset(self.answers),
+            frozenset(self.places),
+            self.audience,
+            self.q,
+        )
 
     @property
     def scope(self) -> str:
         return f"ideas, {self.sort or 'best first'}"
 
     @property
+    def chosen(self) -> int:
+        """How many filters are set."""
+        return len(self.stages + self.themes + self.answers + self.places) + (self.audience is not None)
+
+    @property
     def is_filtered(self) -> bool:
-        return bool(self.stages or self.themes or self.audience is not None or self.q)
+        return bool(self.chosen or self.q)
+
+    @property
+    def counts_the_board(self) -> bool:
+        """Are the stages counted as the board counts them? Then its live counts keep them true."""
+        return not (
+            self.q or self.themes or self.answers or self.places or self.audience is not None or self.sort is Sort.WAITING
+        )
 
     def query(self, *without: str) -> list[tuple[str, str]]:
         """It as query parameters, but for some."""
         pairs = [("q", self.q), ("sort", self.sort or "")]
         pairs += [*(("stage", stage.value) for stage in self.stages), *(("theme", slug) for slug in self.themes)]
+        pairs += [*(("answer", state.value) for state in self.answers), *(("place", place) for place in self.places)]
         pairs += [("audience", self.audience.word if self.audience is not None else "")]
         return [(name, value) for name, value in pairs if value and name not in without]
 
@@ -90,45 +147,98 @@ class Listing:
         asked: dict[str, Any] = MultiDict(replace(self, sort=sort or self.sort).query()).to_dict(flat=False)
         return url_for("ideas.index", **asked, cursor=cursor)
 
+    @property
+    def by_fit(self) -> str:
+        """The address of the same list, with what fits best first."""
+        return replace(self, sort=None).url()
+
+    def is_at(self, place: str) -> bool:
+        return place_key(place) in map(place_key, self.places)
+
+    def chips(self, names: Mapping[str, str]) -> list[Chip]:
+        """One for each filter that was chosen. `names`: of the themes, by their slugs."""
+        found = []
+        for field, labels in (("stages", STAGE_LABELS), ("themes", names), ("answers", OWED_LABELS), ("places", {})):
+            chosen: tuple[Any, ...] = getattr(self, field)
+            for value in chosen:
+                rest: dict[str, Any] = {field: tuple(other for other in chosen if other != value)}
+                found.append(Chip(translate(labels.get(value, value)), replace(self, **rest).url()))
+        if self.audience is not None:
+            found.append(Chip(translate(AUDIENCE_LABELS[self.audience]), replace(self, audience=None).url()))
+        return found
+
+    def without(self, name: str) -> str:
+        """The address of the list without a filter, by its field, or without the words."""
+        empty: dict[str, dict[str, Any]] = {"question": {"q": ""}, "audience": {"audience": None}}
+        return replace(self, **empty.get(name, {name: ()})).url()
+
+    def asking(self, q: str) -> str:
+        """The address of the list for other words."""
+        return replace(self, q=q).url()
+
 
 def listing(args: MultiDict[str, str], known: frozenset[str]) -> Listing:
-    """What the query asks for. Raises Invalid for a sort, stage, theme or audience that there is none of; more is ignored."""
+    """What the query asks for; more is ignored. Raises Invalid for a sort, stage, theme, answer or audience there is none of."""
     asked = Form("", args)
     sort, q = asked.word("sort", Sort), " ".join(asked.value("q").split())
-    stages, slugs = (tuple(dict.fromkeys(filter(None, asked.chosen(name)))) for name in ("stage", "theme"))
+    names = ("stage", "theme", "answer", "place")
+    stages, slugs, states, places = (tuple(dict.fromkeys(filter(None, map(str.strip, asked.chosen(name))))) for name in names)
+    choices = (("stage", stages, set(Stage)), ("theme", slugs, known), ("answer", states, set(Owed)))
     wrong = {
-        name: Invalid.field(name, FROM_LIST).errors[name]
-        for name, chosen, possible in (("stage", stages, set(Stage)), ("theme", slugs, known))
-        if not set(chosen) <= possible
+        name: Invalid.field(name, FROM_LIST).errors[name] for name, chosen, possible in choices if not set(chosen) <= possible
     }
     if wrong:
         raise Invalid(wrong)
-    return Listing(sort or (None if q else Sort.NEW), tuple(map(Stage, stages)), slugs, asked.audience(), q)
+    stage, state = tuple(map(Stage, stages)), tuple(map(Owed, states))
+    return Listing(sort or (None if q else Sort.NEW), stage, slugs, state, places[:MOST_PLACES], asked.audience(), q)
 
 
 @blueprint.get("/ideas")
 def index() -> ResponseReturnValue:
     head, all_themes = stream().head(), themes()
-    asked = listing(request.args, frozenset(theme.slug for theme in all_themes))
+    names = {theme.slug: theme.name for theme in all_themes}
+    asked = listing(request.args, frozenset(names))
     cursor = request.args.get("cursor")
-    page = list_ideas(actor(), asked.wanted, after=decode_cursor(asked.scope, cursor) if cursor else None, limit=PIECE)
+    found = shelf(actor(), asked.wanted, after=decode_cursor(asked.scope, cursor) if cursor else None, limit=PIECE)
     return render_template(
         "ideas/page.html",
         asked=asked,
-        cards=page.items,
-        next=encode_cursor(asked.scope, *page.next) if page.next else None,
+        shelf=found,
+        chips=asked.chips(names),
+        words=words_of(asked.q),
+        cards=found.page.items,
+        next=encode_cursor(asked.scope, *found.page.next) if found.page.next else None,
         is_first=not cursor,
-        counts=counts(actor()),
+        counts=found.counts,
         themes=all_themes,
-        watched=watched(head, IDEAS, BOARD, ideas=(card.ref for card in page.items)),
+        many=many,
+        MOST_FOUND=MOST_FOUND,
+        OWED_LABELS=OWED_LABELS,
+        SAID_LABELS=SAID_LABELS,
+        WITHOUT_LABELS=WITHOUT_LABELS,
+        Owed=Owed,
+        watched=watched(head, IDEAS, BOARD, ideas=(card.ref for card in found.page.items)),
     )
+
+
+def many(number: int, *, is_all: bool = True) -> str:
+    """A count as people read it. Where it is not of all of them, there are so many at the least."""
+    number = min(number, MOST_READ)
+    return str(format_decimal(number)) if is_all else f"{format_decimal(number)}+"
 
 
 @blueprint.get("/ideas/<ref:ref>/card")
 def card(ref: str) -> ResponseReturnValue:
-    """An idea as it stands in lists."""
-    level = request.args.get("level")
-    return render_template("ideas/_card.html", idea=whole_idea(actor(), ref).card, level=level if level == "3" else None)
+    """An idea as it stands in lists; in one of those that were found by words, with these words marked."""
+    level, q = request.args.get("level"), request.args.get("q", "")
+    return render_template(
+        "ideas/_card.html",
+        idea=whole_idea(actor(), ref).card,
+        level=level if level == "3" else None,
+        passage=passage(actor(), ref, q) if words_of(q) else None,
+        asked_for=q,
+        SAID_LABELS=SAID_LABELS,
+    )
 
 
 # Posting
@@ -263,7 +373,7 @@ def _for_acts(card: IdeaCard) -> dict[str, Any]:
     alike = similar_ideas(actor(), card.title) if may(actor(), "merge", card) else []
     return {
         "sponsors": possible_sponsors(actor(), card.ref) if may(actor(), "name_sponsor", card) else [],
-        "alike": [other for other, _lesson in alike if other.ref != card.ref],
+        "alike": [like.idea for like in alike if like.idea.ref != card.ref],
     }
 
 

@@ -7,11 +7,13 @@ import marshmallow as ma
 from flask import Response, request
 
 from ideas_hub.audiences import change_idea
-from ideas_hub.cards import AnswerCard, IdeaCard, Sort, Wanted, list_ideas, similar_ideas, whole_idea
+from ideas_hub.cards import AnswerCard, IdeaCard, Passage, list_ideas, similar_ideas, whole_idea
 from ideas_hub.errors import Invalid, _
 from ideas_hub.ideas import MOST_THEMES, SIZES, Stage, post_idea, withdraw_idea
 from ideas_hub.lessons import LessonCard
+from ideas_hub.lists import Owed, Sort, Wanted
 from ideas_hub.live import person_json
+from ideas_hub.search import Said
 from ideas_hub.settings import themes
 from web.api.asking import VIEW_WORDS, Blueprint, Body, NoBody, NoQuery, NotYet, Piece, Query, Text, Word, words_of
 from web.api.people import Person
@@ -20,7 +22,7 @@ from web.paging import decode_cursor, encode_cursor
 from web.session import actor
 from web.text import render
 
-LONGEST_QUESTION, LONGEST_LIKENESS = 200, 1000
+LONGEST_QUESTION, LONGEST_LIKENESS, LONGEST_PLACE = 200, 1000, 120
 READ = re.compile(r'"r([0-9]{1,9})-[0-9a-f]+"')  # a mark of `GET /ideas/{id}`
 
 blueprint = Blueprint("ideas")
@@ -81,8 +83,26 @@ class Idea(IdeaInBrief):
     cost_of_inaction = ma.fields.String(required=True)
 
 
+class Found(ma.Schema):
+    """Where the words of `q` stand in an idea."""
+
+    place = ma.fields.String(
+        required=True,
+        data_key="in",
+        validate=ma.validate.OneOf(["idea", *words_of(Said)]),
+        metadata={"description": "Its own texts, or what was said under it"},
+    )
+    text = ma.fields.String(required=True, metadata={"description": "The sentence"})
+    words = ma.fields.List(ma.fields.String(), required=True, metadata={"description": "What of the sentence was looked for"})
+    comment = ma.fields.String(required=True, allow_none=True, metadata={"description": "Where it is one: its id"})
+
+
+class FoundCard(Card):
+    found = ma.fields.Nested(Found, required=True, allow_none=True, metadata={"description": "null without `q`"})
+
+
 class Ideas(ma.Schema):
-    items = ma.fields.List(ma.fields.Nested(Card), required=True)
+    items = ma.fields.List(ma.fields.Nested(FoundCard), required=True)
     next = ma.fields.String(required=True, allow_none=True)
 
 
@@ -95,6 +115,9 @@ class Lesson(ma.Schema):
 
 class SimilarCard(Card):
     lesson = ma.fields.Nested(Lesson, required=True, allow_none=True)
+    reason = ma.fields.String(
+        required=True, allow_none=True, metadata={"description": "Why it was declined or parked; null where it was not"}
+    )
 
 
 class Similar(ma.Schema):
@@ -108,6 +131,8 @@ class IdeasQuery(Piece):
     sort = Word(words_of(Sort), blank=True)
     stage = ma.fields.List(Word(words_of(Stage)), load_default=())
     theme = ma.fields.List(Text(), load_default=())
+    answer = ma.fields.List(Word(words_of(Owed)), load_default=())
+    place = ma.fields.List(Text(most=LONGEST_PLACE), load_default=())
     challenge = NotYet()
     audience = Word(VIEW_WORDS, blank=True)
     q = Text(most=LONGEST_QUESTION, load_default="")
@@ -149,18 +174,26 @@ class IdeaChange(Body):
 @blueprint.gives(200, Ideas)
 @blueprint.arguments(IdeasQuery, location="query")
 def ideas(query: dict[str, Any]) -> Response:
-    """Ideas as cards: every stage but `merged` unless told. With `q` and no `sort`, what fits best stands first."""
+    """Ideas as cards: every stage but `merged` unless told.
+
+    `q` looks in the ideas' own texts and in comments, answers, reasons, trials and lessons. Without `sort`, what fits best stands
+    first; where more than 300 ideas have the words, the 300 that fit best are listed. `answer`: `late`, `due` (in
+    time), `answered`, `none` (nobody owes one).
+    """
     wanted = Wanted(
         sort=query.get("sort"),
         stages=frozenset(query["stage"]),
         themes=_known(query["theme"]),
+        answers=frozenset(query["answer"]),
+        places=frozenset(filter(None, query["place"])),
         audience=query.get("audience"),
         question=query["q"].strip(),
     )
     scope = _scope(wanted)
     after = decode_cursor(scope, query["cursor"]) if "cursor" in query else None
     page = list_ideas(actor(), wanted, after=after, limit=query["limit"])
-    return listing([card_json(card) for card in page.items], page.next and encode_cursor(scope, *page.next))
+    cards = [card_json(card) | {"found": _found_json(page.passages.get(card.ref))} for card in page.items]
+    return listing(cards, page.next and encode_cursor(scope, *page.next))
 
 
 @blueprint.post("/ideas")
@@ -213,9 +246,10 @@ def withdraw(body: dict[str, Any], idea: str) -> Response:
 @blueprint.gives(200, Similar)
 @blueprint.arguments(SimilarQuery, location="query")
 def similar(query: dict[str, Any]) -> Response:
-    """Up to five ideas that look like a text, the best first, each with what was learned from it."""
+    """Up to five ideas that look like a text, the best first, each with what was learned, or why it was declined or parked."""
     found = similar_ideas(actor(), query["text"])
-    return reply({"items": [card_json(card) | {"lesson": lesson and _lesson_json(lesson)} for card, lesson in found]})
+    more = [{"lesson": like.lesson and _lesson_json(like.lesson), "reason": like.reason} for like in found]
+    return reply({"items": [card_json(like.idea) | told for like, told in zip(found, more, strict=True)]})
 
 
 # From values to JSON and back
@@ -274,6 +308,17 @@ def _answer_in_brief(answer: AnswerCard) -> dict[str, Any]:
     return {"id": answer.ref, "idea": answer.idea, "by": person_json(answer.by), "at": time_json(answer.at)}
 
 
+def _found_json(passage: Passage | None) -> dict[str, Any] | None:
+    if passage is None:
+        return None
+    return {
+        "in": passage.of or "idea",
+        "text": "".join(piece for piece, _is_found in passage.words),
+        "words": list(dict.fromkeys(piece for piece, is_found in passage.words if is_found)),
+        "comment": passage.comment,
+    }
+
+
 def _lesson_json(lesson: LessonCard) -> dict[str, Any]:
     return {"id": lesson.ref, "text": lesson.text, "by": person_json(lesson.by), "at": time_json(lesson.at)}
 
@@ -288,7 +333,7 @@ def _known(slugs: list[str]) -> frozenset[str]:
 def _scope(wanted: Wanted) -> str:
     """The name of a list: a cursor of one fits no other."""
     order = wanted.sort or ("fit" if wanted.question else Sort.NEW)
-    kept = [sorted(wanted.stages), sorted(wanted.themes), wanted.audience]
+    kept = [sorted(wanted.stages), sorted(wanted.themes), sorted(wanted.answers), sorted(wanted.places), wanted.audience]
     return f"ideas {order} {kept} {wanted.question}"
 
 
