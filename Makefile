@@ -12,7 +12,7 @@ export PIP_CACHE_DIR := $(CURDIR)/var/cache/pip
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export npm_config_cache := $(CURDIR)/var/cache/npm
 
-.PHONY: help setup run test pages check clean
+.PHONY: help setup run test pages check bench clean
 
 help: ## Say what each target does
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -35,6 +35,9 @@ check: .venv/packages-dev ## Lint, formatting and types
 	@$(python) -m ruff check
 	@$(python) -m ruff format --check
 	@$(python) -m mypy
+
+bench: setup .venv/packages-dev ## Measure how long finding takes in small and large hubs (some minutes)
+	@$(python) -m benchmarks.finding
 
 clean: ## Remove what set-up made; the database in var/ stays
 	rm -rf .venv node_modules web/static/vendor var/cache

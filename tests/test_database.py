@@ -1,15 +1,19 @@
 """What the hub asks of its database, seen at run time: nothing here is taken on trust from a setting."""
 
+import re
 import subprocess
 import sys
 
 import pytest
 import sqlalchemy as sa
 
-from ideas_hub import db, schema
+from ideas_hub import cards, db, schema
 from ideas_hub.errors import Busy, Clash
+from ideas_hub.lists import Wanted
 from ideas_hub.people import Kind, Person, add_person
+from tests import make
 from tests.support.hub import ROOT
+from tests.support.witness import everything
 
 
 @pytest.mark.sqlite_only
@@ -124,3 +128,31 @@ def test_a_setting_that_is_wrong_stops_the_start_with_a_line_that_names_it(tmp_p
     assert done.returncode == 1
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_what_stands_is_found_after_the_search_has_been_made_anew(hub):
+    """As a hub of before has it: another search, and places that are only written."""
+    ref = make.idea(title="Zebra crossings", place="Mill Rd", stage="learned")
+    make.comment(ref, body="A kestrel", audience="staff")
+    make.comment(ref, body="Gone", withdrawn=True)
+    make.comment(ref, body="Hidden", hidden=True)
+    make.idea(hidden=True, stage="parked")
+    make.idea(audience="staff", stage="exploring")
+    before = {
+        name: sorted(map(repr, (row[-5:] for row in rows))) for name, rows in everything().items() if name.startswith("search_")
+    }
+    with hub.engine.begin() as connection:
+        for table in sorted(sa.inspect(connection).get_table_names(), reverse=True):
+            if re.fullmatch("search_(idea|said)(_(public|staff|leadership))?", table):
+                connection.execute(sa.text(f"DROP TABLE {table}"))
+        connection.execute(sa.text("DROP INDEX ix_idea_place"))
+        connection.execute(sa.text("ALTER TABLE idea DROP COLUMN place_key"))
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0006'"))
+        for table in ("search_public", "search_staff", "search_leadership", "search_entry"):
+            connection.execute(sa.text(f"CREATE TABLE {table} (id INTEGER)"))
+    assert schema.migrate() == schema.newest()
+    assert {
+        name: sorted(map(repr, (row[-5:] for row in rows))) for name, rows in everything().items() if name.startswith("search_")
+    } == before
+    found = cards.list_ideas(make.staff(), Wanted(question="kestrels", places=frozenset({"mill rd"}))).items
+    assert [card.ref for card in found] == [ref]
