@@ -32,7 +32,7 @@ MOST_WORDS = 12  # of a question
 MOST_FOUND = 300  # ideas, of those with the words the newest
 MOST_SAID = 1000  # texts that are read for those ideas
 LONGEST_WORD = 60
-BEGINNING = 3  # letters from which on a word finds those that begin with it
+BEGINNING = 2  # letters from which on a word finds those that begin with it
 
 # What stands in every text tells nothing. Kept short: a word that is missing here costs time, one too many is never found.
 COMMONPLACE = """

@@ -74,7 +74,7 @@ def create_indexes() -> None:
         names = ", ".join(columns)
         for place, audience in enumerate(AUDIENCES):
             # The words come as they are to be found: split at spaces alone. No ranks, no phrases, so no sizes and places.
-            options = f"content='{table}', content_rowid='id', tokenize='ascii', detail=column, columnsize=0, prefix='3'"
+            options = f"content='{table}', content_rowid='id', tokenize='ascii', detail=column, columnsize=0, prefix='2 3'"
             op.execute(f"CREATE VIRTUAL TABLE {table}_{audience} USING fts5({names}, {options})")
             op.execute(
                 f"INSERT INTO {table}_{audience} (rowid, {names}) SELECT id, {names} FROM {table} WHERE audience = {place}"

@@ -244,3 +244,8 @@ def test_a_refusal_to_withdraw_does_not_tell_of_comments_that_one_cannot_see(hub
     withdraw_idea(ann, ref)
     with pytest.raises(Missing):
         whole_idea(make.leader(), ref)
+
+
+def test_marks_that_force_a_direction_are_taken_out_of_what_people_write(hub):
+    ref = make.idea(title="Pay \u202egnp.exe\u202c to \u2066me\u2069", problem="\u202bשלום\u202c")
+    assert (make.row(ref).title, make.row(ref).problem) == ("Pay gnp.exe to me", "שלום")

@@ -180,7 +180,7 @@ def test_nobody_can_sign_in_as_somebody_who_came_with_an_import(hub):
 def test_what_came_in_is_found_and_a_vote_moves_it(hub):
     bring_in(TOWN, [an_idea(), a_comment("a")])
     assert [card.ref for card in list_ideas(NOBODY, Wanted(question="fuentes plaza")).items] == [the_idea()]
-    assert [card.ref for card, _ in similar_ideas(NOBODY, "fuentes")] == [the_idea()]
+    assert [like.idea.ref for like in similar_ideas(NOBODY, "fuentes")] == [the_idea()]
     assert cast_vote(make.resident(), the_idea()).votes == 1
     check_votes()
 

@@ -239,7 +239,7 @@ def test_ideas_that_look_alike_come_with_what_was_learned(api: Api) -> None:
     answer = api.by().get("/ideas/similar?text=warm+library").json
     assert fits(answer, "items", Similar)
     assert [item["id"] for item in answer["items"]] == [learned]
-    assert set(answer["items"][0]) == {*CARD.split(), "lesson"}
+    assert set(answer["items"][0]) == {*CARD.split(), "lesson", "reason"}
     assert answer["items"][0]["lesson"]["text"] == "Ask first."
     assert len(api.by(make.staff()).get("/ideas/similar?text=warm+library").json["items"]) == 2
     for nothing in ("", "%3F%21", "zzz"):
