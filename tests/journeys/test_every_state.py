@@ -154,6 +154,8 @@ LOOKED_AT = [  # as whom, and at what
     ("/ideas/new?title=Benches", "leader"),
     ("/ideas/{own}/edit", "author"),
     ("/ideas/{own}/revisions", "nobody"),
+    ("/ideas/{own}/authors", "author"),
+    ("/ideas/{due}/authors", "author"),
     ("/board", "nobody"),
     ("/board", "leader"),
     ("/me", "newcomer"),
