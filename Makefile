@@ -22,6 +22,7 @@ setup: .venv/packages web/static/vendor/hub.css web/static/vendor/card-head.ttf 
 run: setup ## Serve the hub with its demo council on http://127.0.0.1:8000
 	@$(python) -m flask migrate
 	@$(python) -m flask demo --if-empty
+	@echo "To see its people at work, run in another terminal: .venv/bin/flask demo --play"
 	@IDEAS_HUB_DEMO=1 $(python) wsgi.py
 
 test: setup .venv/packages-dev ## Run all tests, after installing what they need (PYTEST_ARGS="-k votes" for some)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from flask import Flask
+from flask import Flask, current_app
 from flask.cli import AppGroup
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -15,7 +15,7 @@ from ideas_hub.errors import Invalid, Refusal
 from ideas_hub.people import Kind, Role, add_person, name_lead
 from ideas_hub.sessions import make_token
 from ideas_hub.settings import add_theme, change_settings, current_settings
-from web.cli import demo
+from web.cli import demo, play
 from web.cli.importing import READERS, running
 
 person = AppGroup("person", help="People of the hub.")
@@ -124,9 +124,15 @@ def council(name: str | None, answer_days: int | None, **votes: int | None) -> N
 @click.command("demo")
 @click.option("--if-empty", is_flag=True, help="Leave a hub that is not empty as it is, and say nothing.")
 @click.option("--small", is_flag=True, hidden=True, help="Fewer residents, votes and ideas, for tests.")
+@click.option("--play", "acts", is_flag=True, help="Act on the running hub as the people of the demo council, until Ctrl-C.")
+@click.option("--speed", default=1.0, type=click.FloatRange(0.01, 1000), show_default=True, help="With --play: times as fast.")
+@click.option("--minutes", type=click.FloatRange(0), help="With --play: end after so many.")
 @plainly
-def demo_command(if_empty: bool, small: bool) -> None:
-    """Fill an empty hub with the demo council."""
+def demo_command(if_empty: bool, small: bool, acts: bool, speed: float, minutes: float | None) -> None:
+    """Fill an empty hub with the demo council, or (--play) act on a running one as its people."""
+    if acts:
+        play.play(current_app.extensions["ideas_hub"].config.base_url, speed=speed, most_minutes=minutes)
+        return
     if not demo.is_empty():
         if if_empty:
             return
