@@ -61,7 +61,7 @@ def address(draft: str) -> str:
         case ["comment", idea]:
             return f"/ideas/{idea}#say"
         case ["reply", idea, comment]:
-            return f"/ideas/{idea}#comment-{comment}"
+            return f"/ideas/{idea}?comment={comment}#comment-{comment}"
     return "/ideas/new"
 
 

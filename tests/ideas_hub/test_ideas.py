@@ -81,7 +81,7 @@ def test_a_text_may_be_as_long_as_promised_and_not_a_character_longer(hub, name,
     with refused(Invalid) as refusal:
         post_idea(ann, **make.texts(**{name: "ŵ" * (most + 1)}))
     assert set(refusal.value.errors) == {name}
-    assert "1 characters too long" in str(refusal.value.errors[name])
+    assert "1 character too long" in str(refusal.value.errors[name])
 
 
 def test_every_text_that_is_missing_is_named_at_once(hub):

@@ -36,6 +36,8 @@ WHO = [
 ACTS_ON_AN_IDEA = """
                nob res aut sta s_a spo its lea mod saf lea adm
 revise          -   .   y   .   y   .   .   .   .   .   .   .
+invite          -   .   y   .   y   .   .   .   .   .   .   .
+leave           -   .   y   .   y   .   .   .   .   .   .   .
 withdraw        -   .   y   .   y   .   .   .   .   .   .   .
 shorten         -   .   y   .   y   .   y   .   .   .   y   y
 set_audience    -   .   .   .   .   .   .   .   .   .   y   y

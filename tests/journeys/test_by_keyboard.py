@@ -13,7 +13,6 @@ from ideas_hub.people import NOBODY, Actor
 from tests import make
 from tests.support.browser import Visitors
 from tests.support.hub import Server
-from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.sqlite_only  # the database has no part in it
 
@@ -102,14 +101,12 @@ def test_the_whole_life_of_an_idea_by_keyboard_alone(
 
     decider = at_keyboard(sponsor, path)
     decider.press("Take this idea on")
-    wait_until(lambda: idea_page(NOBODY, ref).idea.card.sponsor is not None, within=5)
-    decider.page.goto(path)
+    decider.until_shows("Stop sponsoring this idea")
     decider.press("Move to another stage")
     decider.press("Exploring", "Space")
     decider.write("Why?", "Highways can do it in spring.")
     decider.press("Move this idea")
-    wait_until(lambda: idea_page(NOBODY, ref).idea.card.stage is Stage.EXPLORING, within=5)
-    decider.page.goto(path)
+    decider.until_shows("New to Exploring, by Priya Nair.")
     decider.press("Answer this idea")
     decider.write("The answer", "Yes. Two benches by the end of May.")
     decider.press("Publish this answer")

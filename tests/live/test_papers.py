@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from events.catalogue import LEDGER, TYPES, HubImported, IdeaAnswerDue, IdeaAnswerOverdue, View
-from ideas_hub import audiences, db, ideas, moves, sponsors, votes
+from ideas_hub import audiences, authors, db, ideas, moves, sponsors, votes
 from ideas_hub.comments import withdraw_comment
 from ideas_hub.ideas import Stage
 from tests import make
@@ -22,6 +22,9 @@ def everything_happens() -> str:
     idea, other, gone = make.idea(author), make.idea(author), make.idea(author)
     audiences.change_idea(author, idea, texts={"title": "Better words"})
     ideas.withdraw_idea(author, gone)
+    friend = make.resident()
+    authors.accept_invitation(friend, authors.invite_author(author, idea, email=make.address(friend)))
+    authors.leave_authors(friend, idea)
     for act in (audiences.hide_idea, audiences.restore_idea):
         act(overseer, idea, **({"reason": "Why."} if act is audiences.hide_idea else {}))
     for audience in (View.STAFF, View.PUBLIC):

@@ -1,7 +1,9 @@
 """The JSON API, `/api/v1`: one file per concept, schemas beside the routes."""
 
 import re
+from collections.abc import Callable
 from functools import cache
+from threading import Lock
 from typing import Any, cast
 
 import flask_smorest
@@ -46,9 +48,20 @@ def init_app(app: Flask) -> None:
     app.config.update(API_TITLE="Ideas Hub", API_VERSION="1", OPENAPI_VERSION="3.1.0")
     cast(DefaultJSONProvider, app.json).sort_keys = False  # an idea begins with its id
     api = Api(app)
-    app.extensions["papers"] = cache(lambda: _openapi(app, api))
+    app.extensions["papers"] = _made_once(lambda: _openapi(app, api))
     for concept in CONCEPTS:
         api.register_blueprint(concept.blueprint)
+
+
+def _made_once(make: Callable[[], dict[str, Any]]) -> Callable[[], dict[str, Any]]:
+    """What is made when it is first asked for; by one thread, for it is made in place."""
+    making, made = Lock(), cache(make)
+
+    def get() -> dict[str, Any]:
+        with making:
+            return made()
+
+    return get
 
 
 def _openapi(app: Flask, api: Api) -> dict[str, Any]:

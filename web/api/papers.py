@@ -201,8 +201,8 @@ def _complete(operation: Json, path: str, method: str, lists: set[str]) -> None:
 def _refusals(path: str, method: str) -> list[int]:
     """What a route may refuse with. A method that is not offered (405), and what is broken on our side (500), is of no route."""
     every = [401, 414, 422, 429, 503] + ([404] if "{" in path else [])
-    if method == "get":
-        return every
+    if method == "get":  # of what is for some only, and who else asks is told so
+        return [*every, 403] if path.endswith("/invitations") and "{" in path else every
     has_versions = method == "patch" or (method == "put" and "/drafts/" in path)
     return [*every, 400, 403, 409, 413, 415, 507] + ([412] if has_versions else [])
 
