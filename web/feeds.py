@@ -20,7 +20,7 @@ from ideas_hub.people import NOBODY
 from ideas_hub.settings import themes
 from ideas_hub.stages import STAGE_LABELS
 from web.api.replying import address
-from web.ideas import listing
+from web.listing import listing
 from web.pages import stream
 from web.paging import decode_cursor, encode_cursor
 from web.text import render, translate
