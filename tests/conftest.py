@@ -11,13 +11,16 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from ideas_hub import db
+from ideas_hub.clock import replace_now
 from tests.support.browser import FLAGS, Visitors
+from tests.support.clock import Clock
 from tests.support.hub import ROOT, PostgresDatabases, Server, SQLiteFiles
 from tests.support.processes import Process
 from tests.support.programs import CHROMIUM, PROGRAMS
@@ -25,6 +28,18 @@ from tests.support.proxy import Proxy
 from tests.support.services import Postgres, Redis
 
 PROCESSES = pytest.StashKey[list[Process]]()
+
+
+# Time
+
+
+@pytest.fixture
+def clock() -> Iterator[Clock]:
+    """Time stands still at nine on Wednesday 1 July 2026, until the test moves it."""
+    clock = Clock(datetime(2026, 7, 1, 9, tzinfo=UTC))
+    replace_now(clock)
+    yield clock
+    replace_now(None)
 
 
 # Databases

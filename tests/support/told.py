@@ -1,12 +1,10 @@
 """The stream as a test asks it: a page's cursor, what was missed, and what a view is told from the beginning."""
 
-from events.catalogue import BOARD, IDEAS, View, idea_topic
+from events.catalogue import BOARD, View, idea_topic
 from events.stream import Cursor, Stream
 from ideas_hub.clock import now
 from ideas_hub.db import reading
 from ideas_hub.live import Live
-
-FEEDS = [IDEAS, BOARD]
 
 
 def stream(**options):
