@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks.filling import Language, fill
 from ideas_hub import db
-from ideas_hub.cards import shelf, similar_ideas
+from ideas_hub.finding import shelf, similar_ideas
 from ideas_hub.ideas import Stage
 from ideas_hub.lists import Owed, Sort, Wanted
 from ideas_hub.people import NOBODY

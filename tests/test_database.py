@@ -7,7 +7,7 @@ import sys
 import pytest
 import sqlalchemy as sa
 
-from ideas_hub import cards, db, schema
+from ideas_hub import db, finding, schema
 from ideas_hub.errors import Busy, Clash
 from ideas_hub.lists import Wanted
 from ideas_hub.people import Kind, Person, add_person
@@ -154,5 +154,5 @@ def test_what_stands_is_found_after_the_search_has_been_made_anew(hub):
     assert {
         name: sorted(map(repr, (row[-5:] for row in rows))) for name, rows in everything().items() if name.startswith("search_")
     } == before
-    found = cards.list_ideas(make.staff(), Wanted(question="kestrels", places=frozenset({"mill rd"}))).items
+    found = finding.list_ideas(make.staff(), Wanted(question="kestrels", places=frozenset({"mill rd"}))).items
     assert [card.ref for card in found] == [ref]

@@ -12,8 +12,8 @@ from ideas_hub.authors import (
     leave_authors,
     take_back_invitation,
 )
-from ideas_hub.cards import whole_idea
 from ideas_hub.errors import Invalid
+from ideas_hub.whole import whole_idea
 from web.forms import Form, done, sent, wants_json
 from web.session import actor, somebody
 

@@ -4,9 +4,9 @@ from flask import Blueprint, Flask, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from ideas_hub.audiences import hide_comment, restore_comment
-from ideas_hub.cards import whole_idea
 from ideas_hub.comments import CommentKind, post_comment, withdraw_comment
 from ideas_hub.errors import Invalid
+from ideas_hub.whole import whole_idea
 from web import drafts
 from web.forms import done, is_visited, sent
 from web.ideas import discussion, idea_again

@@ -10,10 +10,10 @@ from flask import render_template
 from fontTools.ttLib import TTFont
 from resvg_py import svg_to_bytes
 
-from ideas_hub.cards import IdeaPage, Step
 from ideas_hub.errors import Sentence, _
 from ideas_hub.ideas import Stage
 from ideas_hub.stages import STAGE_LABELS
+from ideas_hub.whole import IdeaPage, Step
 from web.text import day, translate
 
 WIDTH, HEIGHT, EDGE = 1200, 630, 64

@@ -11,14 +11,16 @@ from urllib.parse import urlencode, urlsplit
 from flask import Blueprint, Flask, Response, render_template, request, url_for
 
 from events.catalogue import View
-from ideas_hub.cards import AnswerCard, IdeaCard, latest_answers, list_ideas, whole_idea
+from ideas_hub.cards import AnswerCard, IdeaCard
 from ideas_hub.clock import now
 from ideas_hub.errors import Sentence, _
+from ideas_hub.finding import list_ideas
 from ideas_hub.lists import Sort
 from ideas_hub.live import Line, last_told, latest
 from ideas_hub.people import NOBODY
 from ideas_hub.settings import themes
 from ideas_hub.stages import STAGE_LABELS
+from ideas_hub.whole import latest_answers, whole_idea
 from web.api.replying import address
 from web.listing import listing
 from web.pages import stream

@@ -9,7 +9,7 @@ from flask_babel import gettext
 from markupsafe import Markup
 
 from events.catalogue import BOARD, IDEAS
-from ideas_hub.cards import list_ideas
+from ideas_hub.finding import list_ideas
 from ideas_hub.home import endings, owed_longest, year
 from ideas_hub.lists import Sort, Wanted
 from ideas_hub.live import NEWS, News, news

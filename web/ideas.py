@@ -11,27 +11,18 @@ from flask_babel import format_decimal
 
 from events.catalogue import BOARD, IDEAS, View
 from ideas_hub.audiences import change_idea
-from ideas_hub.cards import (
-    IdeaCard,
-    RevisionCard,
-    idea_page,
-    passage,
-    possible_sponsors,
-    revisions,
-    shelf,
-    similar_ideas,
-    two_revisions,
-    whole_idea,
-)
+from ideas_hub.cards import IdeaCard
 from ideas_hub.comments import CommentKind, Place, Threads, threads
 from ideas_hub.differences import Piece, changed
 from ideas_hub.errors import Invalid, RuleBroken, _
+from ideas_hub.finding import passage, shelf, similar_ideas
 from ideas_hub.ideas import Stage, post_idea, withdraw_idea
 from ideas_hub.lists import MOST_READ, Owed
 from ideas_hub.live import story
 from ideas_hub.permissions import may, require
 from ideas_hub.search import MOST_FOUND, Said, words_of
 from ideas_hub.settings import themes
+from ideas_hub.whole import RevisionCard, idea_page, possible_sponsors, revisions, two_revisions, whole_idea
 from web import drafts
 from web.forms import Form, done, filled, sent, wants_json
 from web.listing import OWED_LABELS, listing

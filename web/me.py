@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from events.catalogue import ME
 from ideas_hub.authors import invitations_to
-from ideas_hub.cards import desk
+from ideas_hub.desk import desk
 from ideas_hub.errors import Invalid
 from web.forms import Form, wants_json
 from web.pages import stream, watched

@@ -11,10 +11,11 @@ from flask import Blueprint, Flask, Response, abort, jsonify, render_template, r
 from flask.typing import ResponseReturnValue
 
 from events.catalogue import View
-from ideas_hub.cards import IdeaCard, counts, idea_page, whole_idea
+from ideas_hub.cards import IdeaCard, counts
 from ideas_hub.clock import now
 from ideas_hub.errors import Missing, Sentence, _
 from ideas_hub.people import NOBODY
+from ideas_hub.whole import idea_page, whole_idea
 from web import drawing
 from web.api.replying import address
 from web.headers import policy

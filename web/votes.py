@@ -5,8 +5,8 @@ from dataclasses import asdict
 from flask import Blueprint, Flask, jsonify, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from ideas_hub.cards import whole_idea
 from ideas_hub.votes import Tally, cast_vote, withdraw_vote
+from ideas_hub.whole import whole_idea
 from web.forms import done, is_visited, wants_json
 from web.session import actor
 

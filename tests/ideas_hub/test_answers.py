@@ -10,9 +10,9 @@ from events.catalogue import IdeaAnswerDue, IdeaAnswered, IdeaAnswerOverdue, Vie
 from ideas_hub import answers
 from ideas_hub.answers import Answer, AnswerClock, tell_overdue
 from ideas_hub.audiences import change_idea
-from ideas_hub.cards import answers_of, desk, idea_page, whole_idea
 from ideas_hub.chores import CHORES, run
 from ideas_hub.db import transaction
+from ideas_hub.desk import desk
 from ideas_hub.errors import Invalid, Missing, NotAllowed, SignInNeeded
 from ideas_hub.ideas import Idea, withdraw_idea
 from ideas_hub.moves import answer_idea
@@ -20,6 +20,7 @@ from ideas_hub.people import NOBODY
 from ideas_hub.settings import change_settings
 from ideas_hub.sponsors import end_sponsorship, name_sponsor, take_on
 from ideas_hub.votes import withdraw_vote
+from ideas_hub.whole import answers_of, idea_page, whole_idea
 from tests import make
 from tests.support.witness import news, nothing_written, refused, rows
 

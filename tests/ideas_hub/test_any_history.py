@@ -14,11 +14,13 @@ from events.catalogue import BOARD, VIEWS, View, idea_topic
 from ideas_hub.answers import AnswerClock, tell_overdue
 from ideas_hub.audiences import change_idea, hide_comment, hide_idea, restore_comment, restore_idea
 from ideas_hub.board import board
-from ideas_hub.cards import Wanted, counts, list_ideas, whole_idea
+from ideas_hub.cards import counts
 from ideas_hub.comments import Comment, comments, post_comment, withdraw_comment
 from ideas_hub.db import reading
 from ideas_hub.errors import Refusal
+from ideas_hub.finding import list_ideas
 from ideas_hub.ideas import Idea, Stage, StageCount, post_idea, withdraw_idea
+from ideas_hub.lists import Wanted
 from ideas_hub.moves import NEEDS, answer_idea, move_idea
 from ideas_hub.people import NOBODY
 from ideas_hub.permissions import visible_in
@@ -26,6 +28,7 @@ from ideas_hub.settings import change_settings
 from ideas_hub.sponsors import SponsorTerm, end_sponsorship, name_sponsor, take_on
 from ideas_hub.stages import StageChange
 from ideas_hub.votes import Vote, VoteDay, cast_vote, withdraw_vote
+from ideas_hub.whole import whole_idea
 from tests import make
 from tests.events.test_log import is_dense
 from tests.support.told import replay, stream

@@ -13,12 +13,15 @@ from events.catalogue import (
     View,
 )
 from ideas_hub.audiences import Hiding, change_idea, hide_comment, hide_idea, restore_comment, restore_idea
-from ideas_hub.cards import Wanted, counts, list_ideas, whole_idea
+from ideas_hub.cards import counts
 from ideas_hub.comments import comment, comments, withdraw_comment
 from ideas_hub.errors import Invalid, Missing, NotAllowed, SignInNeeded
+from ideas_hub.finding import list_ideas
 from ideas_hub.ideas import Stage
+from ideas_hub.lists import Wanted
 from ideas_hub.people import NOBODY
 from ideas_hub.votes import cast_vote
+from ideas_hub.whole import whole_idea
 from tests import make
 from tests.support.witness import news, nothing_written, refused, rows
 

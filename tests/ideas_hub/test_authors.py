@@ -16,12 +16,12 @@ from ideas_hub.authors import (
     leave_authors,
     take_back_invitation,
 )
-from ideas_hub.cards import whole_idea
 from ideas_hub.errors import Invalid, Missing, NotAllowed, RuleBroken, SignInNeeded
 from ideas_hub.people import NOBODY
 from ideas_hub.settings import change_settings
 from ideas_hub.sponsors import take_on
 from ideas_hub.votes import Vote, cast_vote
+from ideas_hub.whole import whole_idea
 from tests import make
 from tests.support.witness import news, nothing_written, refused, rows
 

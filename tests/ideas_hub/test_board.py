@@ -6,8 +6,10 @@ import pytest
 
 from events.catalogue import View
 from ideas_hub.board import board
-from ideas_hub.cards import Sort, Wanted, first_sentence, list_ideas
+from ideas_hub.cards import first_sentence
+from ideas_hub.finding import list_ideas
 from ideas_hub.ideas import Stage
+from ideas_hub.lists import Sort, Wanted
 from ideas_hub.people import NOBODY
 from ideas_hub.settings import change_settings
 from tests import make

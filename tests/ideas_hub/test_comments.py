@@ -3,10 +3,10 @@
 import pytest
 
 from events.catalogue import CommentPosted, CommentWithdrawn, View
-from ideas_hub.cards import whole_idea
 from ideas_hub.comments import REPLIES, Comment, CommentKind, Place, comment, comments, post_comment, threads, withdraw_comment
 from ideas_hub.errors import Invalid, Missing, NotAllowed, RuleBroken, SignInNeeded
 from ideas_hub.people import NOBODY
+from ideas_hub.whole import whole_idea
 from tests import make
 from tests.support.witness import news, nothing_written, refused, rows
 

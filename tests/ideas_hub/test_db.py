@@ -8,9 +8,10 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from ideas_hub import db
 from ideas_hub.board import board
-from ideas_hub.cards import Wanted, list_ideas
 from ideas_hub.db import add_once, new_ref, reading, replace_new_ref, transaction
+from ideas_hub.finding import list_ideas
 from ideas_hub.ideas import Idea
+from ideas_hub.lists import Wanted
 from ideas_hub.people import NOBODY, Person
 from ideas_hub.settings import Setting, change_settings
 from ideas_hub.votes import Vote

@@ -5,8 +5,8 @@ import pytest
 from events.catalogue import View
 from ideas_hub import live
 from ideas_hub.audiences import change_idea
-from ideas_hub.cards import desk
 from ideas_hub.comments import post_comment
+from ideas_hub.desk import desk
 from ideas_hub.drafts import (
     MOST_DRAFTS,
     MOST_LETTERS,

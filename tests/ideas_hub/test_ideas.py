@@ -4,10 +4,13 @@ import pytest
 
 from events.catalogue import IdeaPosted, IdeaRevised, IdeaWithdrawn, View
 from ideas_hub.audiences import change_idea
-from ideas_hub.cards import Wanted, counts, list_ideas, revisions, whole_idea
+from ideas_hub.cards import counts
 from ideas_hub.errors import Changed, Invalid, Missing, NotAllowed, RuleBroken, SignInNeeded
+from ideas_hub.finding import list_ideas
 from ideas_hub.ideas import SIZES, Revision, post_idea, withdraw_idea
+from ideas_hub.lists import Wanted
 from ideas_hub.people import NOBODY
+from ideas_hub.whole import revisions, whole_idea
 from tests import make
 from tests.support.witness import news, nothing_written, refused, rows
 

@@ -9,15 +9,18 @@ from events import log
 from events.catalogue import BOARD, VIEWS, View, idea_topic
 from ideas_hub import db
 from ideas_hub.audiences import hide_idea
-from ideas_hub.cards import Wanted, counts, idea_page, list_ideas, revisions, similar_ideas
+from ideas_hub.cards import counts
 from ideas_hub.comments import Comment, comments
 from ideas_hub.errors import Invalid, Missing
+from ideas_hub.finding import list_ideas, similar_ideas
 from ideas_hub.ideas import Idea, Stage
 from ideas_hub.imports import CommentRow, Fate, IdeaRow, Origin, Pseudonym, Source, bring_in, tell_imported
+from ideas_hub.lists import Wanted
 from ideas_hub.live import timeline
 from ideas_hub.people import NOBODY, Person, everybody
 from ideas_hub.sessions import start_session
 from ideas_hub.votes import cast_vote
+from ideas_hub.whole import idea_page, revisions
 from tests import make
 from tests.ideas_hub.test_any_history import check_comments, check_stages_terms_and_clocks, check_votes
 from tests.support.told import replay, stream, types

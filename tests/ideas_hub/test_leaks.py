@@ -11,8 +11,9 @@ from events import log
 from events.catalogue import BOARD, IDEAS, View, idea_topic
 from ideas_hub import db
 from ideas_hub.audiences import change_idea, hide_idea, restore_idea
-from ideas_hub.cards import Wanted, list_ideas, similar_ideas
 from ideas_hub.db import reading, replace_new_ref, transaction
+from ideas_hub.finding import list_ideas, similar_ideas
+from ideas_hub.lists import Wanted
 from ideas_hub.people import NOBODY
 from ideas_hub.sessions import start_session
 from ideas_hub.settings import change_settings

@@ -7,8 +7,8 @@ import pytest
 from events.catalogue import View
 from ideas_hub import lists
 from ideas_hub.audiences import change_idea
-from ideas_hub.cards import list_ideas, shelf, similar_ideas
 from ideas_hub.clock import today
+from ideas_hub.finding import list_ideas, shelf, similar_ideas
 from ideas_hub.ideas import Stage
 from ideas_hub.lists import Owed, Wanted
 from ideas_hub.people import NOBODY

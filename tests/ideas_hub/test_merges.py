@@ -7,13 +7,15 @@ import pytest
 from events.catalogue import IdeaMerged, IdeaTookIn, View, VoteCast, VoteWithdrawn
 from ideas_hub.answers import AnswerClock
 from ideas_hub.audiences import change_idea, hide_idea
-from ideas_hub.cards import Wanted, idea_page, list_ideas, whole_idea
 from ideas_hub.errors import Invalid, Missing, RuleBroken
+from ideas_hub.finding import list_ideas
 from ideas_hub.ideas import Stage
+from ideas_hub.lists import Wanted
 from ideas_hub.moves import move_idea
 from ideas_hub.people import NOBODY
 from ideas_hub.settings import change_settings
 from ideas_hub.votes import Vote, VoterKey, cast_vote
+from ideas_hub.whole import idea_page, whole_idea
 from tests import make
 from tests.support.told import story
 from tests.support.witness import news, refused, rows

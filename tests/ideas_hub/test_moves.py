@@ -5,7 +5,6 @@ from datetime import timedelta
 import pytest
 
 from events.catalogue import IdeaAnswered, IdeaMerged, IdeaStageChanged, IdeaTookIn, View
-from ideas_hub.cards import answers_of, idea_page, whole_idea
 from ideas_hub.clock import now, today
 from ideas_hub.errors import Invalid, Missing, NotAllowed, RuleBroken, SignInNeeded
 from ideas_hub.ideas import Stage
@@ -13,6 +12,7 @@ from ideas_hub.moves import answer_idea, move_idea
 from ideas_hub.people import NOBODY
 from ideas_hub.stages import MOVES, StageChange, onward
 from ideas_hub.trials import Trial
+from ideas_hub.whole import answers_of, idea_page, whole_idea
 from tests import make
 from tests.support.witness import news, refused, rows
 

@@ -4,15 +4,17 @@ import pytest
 import sqlalchemy as sa
 
 from events.catalogue import View
-from ideas_hub.cards import Wanted, list_ideas, whole_idea
 from ideas_hub.clock import now
 from ideas_hub.comments import Comment, comments
 from ideas_hub.db import reading, transaction
 from ideas_hub.errors import Missing, NotAllowed, SignInNeeded
+from ideas_hub.finding import list_ideas
 from ideas_hub.ideas import Idea
+from ideas_hub.lists import Wanted
 from ideas_hub.people import HUB, NOBODY
 from ideas_hub.permissions import ACTS, find, may, require, visible_in, visible_to
 from ideas_hub.settings import change_settings
+from ideas_hub.whole import whole_idea
 from tests import make
 
 pytestmark = pytest.mark.sqlite_only

@@ -2,9 +2,10 @@
 
 from events.catalogue import View
 from ideas_hub.audiences import change_idea, hide_idea, restore_idea
-from ideas_hub.cards import Wanted, list_ideas, similar_ideas
 from ideas_hub.db import reading
+from ideas_hub.finding import list_ideas, similar_ideas
 from ideas_hub.ideas import withdraw_idea
+from ideas_hub.lists import Wanted
 from ideas_hub.people import NOBODY
 from ideas_hub.search import find_ideas, fold, words_of
 from tests import make

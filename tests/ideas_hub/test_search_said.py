@@ -2,8 +2,8 @@
 
 from events.catalogue import View
 from ideas_hub.audiences import change_idea, hide_comment, hide_idea, restore_comment, restore_idea
-from ideas_hub.cards import list_ideas, passage
 from ideas_hub.comments import withdraw_comment
+from ideas_hub.finding import list_ideas, passage
 from ideas_hub.ideas import Stage, withdraw_idea
 from ideas_hub.lists import Wanted
 from ideas_hub.people import NOBODY

@@ -3,10 +3,10 @@
 import pytest
 
 from events.catalogue import IdeaSponsored, IdeaSponsorLeft, View
-from ideas_hub.cards import possible_sponsors, whole_idea
 from ideas_hub.errors import Clash, Invalid, Missing, NotAllowed, RuleBroken, SignInNeeded
 from ideas_hub.people import NOBODY
 from ideas_hub.sponsors import SponsorTerm, end_sponsorship, name_sponsor, take_on
+from ideas_hub.whole import possible_sponsors, whole_idea
 from tests import make
 from tests.support.witness import news, nothing_written, refused, rows
 

@@ -8,12 +8,12 @@ import pytest
 
 from events.catalogue import View, VoteCast, VoteWithdrawn
 from ideas_hub.answers import AnswerClock
-from ideas_hub.cards import whole_idea
 from ideas_hub.errors import Missing, NotAllowed, RuleBroken, SignInNeeded
 from ideas_hub.ideas import Idea, Stage
 from ideas_hub.people import NOBODY
 from ideas_hub.settings import change_settings
 from ideas_hub.votes import Tally, Vote, VoteDay, VoterKey, cast_vote, cast_votes, withdraw_vote
+from ideas_hub.whole import whole_idea
 from tests import make
 from tests.support.witness import entries, news, nothing_written, refused, rows
 

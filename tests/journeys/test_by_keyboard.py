@@ -7,9 +7,11 @@ import pytest
 from playwright.sync_api import Page
 
 from ideas_hub import db
-from ideas_hub.cards import Wanted, idea_page, list_ideas
+from ideas_hub.finding import list_ideas
 from ideas_hub.ideas import Stage
+from ideas_hub.lists import Wanted
 from ideas_hub.people import NOBODY, Actor
+from ideas_hub.whole import idea_page
 from tests import make
 from tests.support.browser import Visitors
 from tests.support.hub import Server

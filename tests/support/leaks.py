@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from events.catalogue import BOARD, IDEAS, ME, View, idea_topic
-from ideas_hub import authors, cards, comments, live
+from ideas_hub import authors, cards, comments, desk, finding, live, whole
 from ideas_hub.audiences import change_idea, hide_comment, hide_idea
 from ideas_hub.board import board
-from ideas_hub.cards import Sort, Wanted
 from ideas_hub.comments import withdraw_comment
 from ideas_hub.errors import Missing
 from ideas_hub.ideas import Stage, withdraw_idea
+from ideas_hub.lists import Sort, Wanted
 from ideas_hub.moves import answer_idea
 from ideas_hub.people import NOBODY, Actor
 from tests import make
@@ -116,23 +116,23 @@ def domain_doors(planted: Planted) -> list[Door]:
 def _asked(planted: Planted) -> Iterator[tuple[str, Callable[[Actor], Any]]]:
     every = frozenset(Stage)
     for sort in Sort:
-        yield f"list {sort}", lambda actor, sort=sort: cards.list_ideas(actor, Wanted(sort=sort, stages=every), limit=100)
+        yield f"list {sort}", lambda actor, sort=sort: finding.list_ideas(actor, Wanted(sort=sort, stages=every), limit=100)
     for audience in View:
-        yield f"list {audience.word}", lambda actor, a=audience: cards.list_ideas(actor, Wanted(audience=a, stages=every))
+        yield f"list {audience.word}", lambda actor, a=audience: finding.list_ideas(actor, Wanted(audience=a, stages=every))
     for question in ("zebra", "the", "nothing secret opened at last"):
-        yield f"search {question}", lambda actor, q=question: cards.list_ideas(actor, Wanted(question=q, stages=every))
-        yield f"similar {question}", lambda actor, q=question: cards.similar_ideas(actor, q)
+        yield f"search {question}", lambda actor, q=question: finding.list_ideas(actor, Wanted(question=q, stages=every))
+        yield f"similar {question}", lambda actor, q=question: finding.similar_ideas(actor, q)
     yield "board", lambda actor: _as_handed_out(board(actor), actor)
     yield "counts", cards.counts
-    yield "desk", cards.desk
+    yield "desk", desk.desk
     yield "invitations", authors.invitations_to
     for ref in dict.fromkeys(planted.refs.values()):
-        yield f"idea {ref}", lambda actor, ref=ref: cards.whole_idea(actor, ref)
-        yield f"page {ref}", lambda actor, ref=ref: _as_handed_out(cards.idea_page(actor, ref), actor)
-        yield f"answers {ref}", lambda actor, ref=ref: cards.answers_of(actor, ref)
-        yield f"revisions {ref}", lambda actor, ref=ref: cards.revisions(actor, ref)
+        yield f"idea {ref}", lambda actor, ref=ref: whole.whole_idea(actor, ref)
+        yield f"page {ref}", lambda actor, ref=ref: _as_handed_out(whole.idea_page(actor, ref), actor)
+        yield f"answers {ref}", lambda actor, ref=ref: whole.answers_of(actor, ref)
+        yield f"revisions {ref}", lambda actor, ref=ref: whole.revisions(actor, ref)
         yield f"authors {ref}", lambda actor, ref=ref: authors.authors_of(actor, ref)
-        yield f"sponsors {ref}", lambda actor, ref=ref: cards.possible_sponsors(actor, ref)
+        yield f"sponsors {ref}", lambda actor, ref=ref: whole.possible_sponsors(actor, ref)
         yield f"comments {ref}", lambda actor, ref=ref: comments.comments(actor, ref, limit=100)
         yield f"threads {ref}", lambda actor, ref=ref: comments.threads(actor, ref)
         yield f"timeline {ref}", lambda actor, ref=ref: timeline(actor, ref)

@@ -3,8 +3,8 @@
 import pytest
 
 from ideas_hub.authors import invitations_to, invite_author
-from ideas_hub.cards import whole_idea
 from ideas_hub.people import NOBODY
+from ideas_hub.whole import whole_idea
 from tests import make
 
 pytestmark = pytest.mark.sqlite_only

@@ -3,9 +3,9 @@
 import pytest
 from flask import Flask
 
-from ideas_hub.cards import whole_idea
 from ideas_hub.people import NOBODY
 from ideas_hub.settings import current_settings, themes
+from ideas_hub.whole import whole_idea
 from tests import make
 
 pytestmark = pytest.mark.sqlite_only

@@ -12,14 +12,16 @@ from events.catalogue import View
 from ideas_hub import clock, db
 from ideas_hub.answers import AnswerClock
 from ideas_hub.board import board
-from ideas_hub.cards import Sort, Wanted, idea_page, list_ideas, revisions
 from ideas_hub.comments import Comment, CommentKind, threads
 from ideas_hub.db import reading
 from ideas_hub.errors import Missing, RuleBroken
+from ideas_hub.finding import list_ideas
 from ideas_hub.ideas import Idea, Stage, StageCount
+from ideas_hub.lists import Sort, Wanted
 from ideas_hub.people import HUB, NOBODY, Actor, Kind, everybody
 from ideas_hub.settings import current_settings
 from ideas_hub.votes import Vote, VoteDay
+from ideas_hub.whole import idea_page, revisions
 from tests.support.hub import flask
 from web.cli import demo, minutes
 

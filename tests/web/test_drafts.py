@@ -5,9 +5,9 @@ import re
 import pytest
 
 from ideas_hub.audiences import change_idea
-from ideas_hub.cards import whole_idea
 from ideas_hub.drafts import draft, drafts, keep_draft
 from ideas_hub.people import NOBODY
+from ideas_hub.whole import whole_idea
 from tests import make
 
 pytestmark = pytest.mark.sqlite_only

@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from ideas_hub.cards import Sort, Wanted, idea_page, list_ideas
 from ideas_hub.comments import Comment
+from ideas_hub.finding import list_ideas
 from ideas_hub.ideas import Idea, Stage
 from ideas_hub.imports import Origin
+from ideas_hub.lists import Sort, Wanted
 from ideas_hub.people import NOBODY
+from ideas_hub.whole import idea_page
 from tests import make
 from tests.support.hub import ROOT, environment
 from tests.support.witness import entries, nothing_written, rows

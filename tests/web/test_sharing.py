@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import pytest
 
 from events.catalogue import View
-from ideas_hub import audiences, cards, votes
+from ideas_hub import audiences, votes, whole
 from ideas_hub.people import NOBODY
 from tests import make
 from web import drawing
@@ -86,7 +86,7 @@ TITLES = [
 
 
 def test_any_title_fits_its_card(app, hub):
-    page = cards.idea_page(NOBODY, make.idea())
+    page = whole.idea_page(NOBODY, make.idea())
     room = drawing.WIDTH - 2 * drawing.EDGE
     with app.test_request_context():
         for title in TITLES:
@@ -94,8 +94,8 @@ def test_any_title_fits_its_card(app, hub):
             assert all(drawing._wide(line.text.strip("\u202b\u202c"), "head", size) <= room + size for line in lines), title
             assert lines[0].y - size > 90, "below the hub's name"
             assert lines[-1].y < 350, "above what is told of it"
-            whole = replace(page, idea=replace(page.idea, card=replace(page.idea.card, title=title)))
-            assert drawing.png(drawing.idea_card(whole)).startswith(b"\x89PNG")
+            shown = replace(page, idea=replace(page.idea, card=replace(page.idea.card, title=title)))
+            assert drawing.png(drawing.idea_card(shown)).startswith(b"\x89PNG")
     assert "".join(line.text for line in drawing.title_lines("W" * 120)[1]) == "W" * 120
     assert drawing.title_lines("شكرا")[1][0].x > drawing.title_lines("Thanks")[1][0].x
     assert drawing.title_lines(("W" * 14 + " ") * 8)[1][-1].text.endswith("…")
@@ -105,17 +105,17 @@ def test_an_idea_on_every_way_has_a_card(app, hub):
     with app.test_request_context():
         for stage in ("new", "exploring", "trial", "adopted", "learned", "parked", "declined", "merged"):
             ref = make.idea(stage=stage)
-            svg = drawing.idea_card(cards.idea_page(NOBODY, ref))
+            svg = drawing.idea_card(whole.idea_page(NOBODY, ref))
             assert (svg.count("stroke-dasharray") == 0) == (stage not in ("new", "exploring", "trial")), stage
         back = make.idea(stage="parked")
         make.sponsored(back)
         make.moved(back, "exploring")
-        assert "Exploring" in drawing.idea_card(cards.idea_page(NOBODY, back))
+        assert "Exploring" in drawing.idea_card(whole.idea_page(NOBODY, back))
 
 
 def test_a_card_is_drawn_fast_enough_to_draw_it_between_requests(app, hub):
     """What draws keeps the one thread of the server to itself. The processor's time: others are busy on this machine."""
-    page = cards.idea_page(NOBODY, make.idea(title="W" * 120))
+    page = whole.idea_page(NOBODY, make.idea(title="W" * 120))
     with app.test_request_context():
         drawing.png(drawing.idea_card(page))
         taken = []

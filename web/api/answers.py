@@ -5,10 +5,10 @@ from typing import Any
 import marshmallow as ma
 from flask import Response
 
-from ideas_hub.cards import answers_of
 from ideas_hub.errors import Invalid, Missing, _
 from ideas_hub.ideas import Stage
 from ideas_hub.moves import answer_idea
+from ideas_hub.whole import answers_of
 from web.api.asking import ANSWER, REASON, Blueprint, Piece, Text, Word, words_of
 from web.api.ideas import Answer, answer_json
 from web.api.moves import Needs

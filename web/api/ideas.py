@@ -7,14 +7,16 @@ import marshmallow as ma
 from flask import Response, request
 
 from ideas_hub.audiences import change_idea
-from ideas_hub.cards import AnswerCard, IdeaCard, Passage, list_ideas, similar_ideas, whole_idea
+from ideas_hub.cards import AnswerCard, IdeaCard, Passage
 from ideas_hub.errors import Invalid, _
+from ideas_hub.finding import list_ideas, similar_ideas
 from ideas_hub.ideas import MOST_THEMES, SIZES, Stage, post_idea, withdraw_idea
 from ideas_hub.lessons import LessonCard
 from ideas_hub.lists import Owed, Sort, Wanted
 from ideas_hub.live import person_json
 from ideas_hub.search import Said
 from ideas_hub.settings import themes
+from ideas_hub.whole import whole_idea
 from web.api.asking import VIEW_WORDS, Blueprint, Body, NoBody, NoQuery, NotYet, Piece, Query, Text, Word, words_of
 from web.api.people import Person
 from web.api.replying import address, listing, nothing, reply, time_json
