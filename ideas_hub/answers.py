@@ -47,7 +47,10 @@ class AnswerClock(Base):
     overdue_told: Mapped[bool] = mapped_column(default=False)
     stopped_at: Mapped[datetime | None] = mapped_column(Moment)
 
-    __table_args__ = (Index("ix_answer_clock_idea", "idea_id", unique=True),)
+    __table_args__ = (
+        Index("ix_answer_clock_idea", "idea_id", unique=True),
+        Index("ix_answer_clock_stopped", "stopped_at"),
+    )
 
 
 # Rules

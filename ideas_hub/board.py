@@ -1,7 +1,7 @@
 """Queries only: the board, which is the pipeline as the asker may see it."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
@@ -80,7 +80,7 @@ def _figures(session: Session, actor: Actor) -> Figures:
     )
     given, in_time = session.execute(stopped).one()
     return Figures(
-        waiting=how_many(Idea.answer_due.is_not(None)),
+        waiting=how_many(Idea.answer_due > date.min),  # that is every clock that runs, found by its index
         late=how_many(Idea.answer_due < today()),
         on_time=in_time / given if given else None,
         trials=how_many(Idea.stage == Stage.TRIAL),

@@ -161,6 +161,7 @@ class Idea(Guarded, Base):
         Index("ix_idea_stage_votes", "stage", "votes", "ref"),
         Index("ix_idea_stage_since", "stage", "stage_since", "ref"),
         Index("ix_idea_answer_due", "answer_due"),
+        Index("ix_idea_stage_due", "stage", "answer_due"),
         Index("ix_idea_place", "place_key", "posted_at"),
     )
 

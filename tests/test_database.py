@@ -145,7 +145,8 @@ def test_what_stands_is_found_after_the_search_has_been_made_anew(hub):
         for table in sorted(sa.inspect(connection).get_table_names(), reverse=True):
             if re.fullmatch("search_(idea|said)(_(public|staff|leadership))?", table):
                 connection.execute(sa.text(f"DROP TABLE {table}"))
-        connection.execute(sa.text("DROP INDEX ix_idea_place"))
+        for index in ("ix_idea_place", "ix_idea_stage_due", "ix_answer_clock_stopped"):
+            connection.execute(sa.text(f"DROP INDEX {index}"))
         connection.execute(sa.text("ALTER TABLE idea DROP COLUMN place_key"))
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '0006'"))
         for table in ("search_public", "search_staff", "search_leadership", "search_entry"):
