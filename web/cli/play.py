@@ -84,7 +84,7 @@ class Hub:
 
     def _wait_for_it(self, away: bool) -> bool:
         if not away:
-            say(f"The hub at {self.base} does not answer. Trying again.")
+            say(f"The hub at {self.base} does not answer (IDEAS_HUB_PORT or IDEAS_HUB_BASE_URL says where it is). Trying again.")
         time.sleep(1)
         return True
 
