@@ -54,7 +54,7 @@ def test_the_council_acts_waits_for_a_hub_that_is_away_and_goes_home(hub, server
     with playing(database_url, serving.url, tmp_path, "--speed", "200") as process:
         lines_until(process, r" voted for “.+”: \d+")
         serving.kill()
-        lines_until(process, "does not answer. Trying again.")
+        lines_until(process, "Trying again.")
         serving.start()
         lines_until(process, "The hub answers again.")
         lines_until(process, r" voted for “")
