@@ -247,6 +247,16 @@ def test_a_restricted_idea_leaves_the_open_pages_of_residents_within_two_seconds
         assert title not in page.page.content()
 
 
+def test_what_is_typed_and_sent_right_after_another_thing_is_no_double_click(
+    town: Town, server: Callable[..., Server], watch: Watch
+):
+    writer = watch(server(), f"/ideas/{town.benches}", town.neighbour)
+    for words in ("My mother would walk there again.", "Mine too."):
+        writer.page.fill(f"{COMMENT} textarea[name=body]", words)
+        writer.page.click(f"{COMMENT} button:has-text('Post this comment')")
+        writer.until_shows(words)
+
+
 def test_a_double_click_is_one_vote(town: Town, server: Callable[..., Server], watch: Watch):
     hub = server()
     for path in (f"/ideas/{town.benches}", "/ideas"):

@@ -43,6 +43,11 @@ export function onUnsent(form) {
   if (form.matches("[data-keep]") && stateOf(form).dirty) typed(stateOf(form));
 }
 
+/** What is in it now is not what was sent. */
+export function onTyped(form) {
+  if (form.matches("[data-keep]")) typed(stateOf(form));
+}
+
 /** It arrived: the hub has taken the draft away, and the form is empty. */
 export function forget(form) {
   if (!form.matches("[data-keep]")) return;

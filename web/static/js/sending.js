@@ -12,7 +12,8 @@ import { words } from "./words.js";
 const NAVIGATING = 4_000; // milliseconds in which a form that was just sent as a form is not sent again
 const DOUBLE = 600; // milliseconds in which a second click is still the same double click, though another button is there now
 
-const sending = new WeakSet(); // forms on their way
+const sending = new WeakMap(); // form on its way → what was in it
+const next = new WeakMap(); // form on its way → the button that was pressed meanwhile, with something else in it
 const asForm = new WeakSet(); // forms that shall go the ordinary way this time
 const clicked = new WeakMap(); // part → when one of its forms was sent
 const unsettled = new WeakMap(); // form → its once-only word, for as long as nobody knows whether what was sent arrived
@@ -20,25 +21,52 @@ const AGAIN_AFTER = [1_000, 2_000]; // milliseconds, after no answer came to wha
 
 export function start() {
   document.addEventListener("submit", onSubmit);
+  document.addEventListener("input", onInput);
+}
+
+/** Whoever typed or chose something since they pressed a button means the next one: that is no double click. */
+function onInput(event) {
+  const { form } = event.target;
+  if (form?.matches("[data-live-form]")) clicked.delete(partOf(form));
 }
 
 function onSubmit(event) {
   const form = event.target;
   if (event.defaultPrevented || form.getAttribute("method")?.toLowerCase() !== "post") return;
-  if (sending.has(form)) return event.preventDefault(); // the second click of a double click
+  if (sending.has(form)) {
+    event.preventDefault(); // the second click of a double click, unless something else was typed
+    if (written(form, event.submitter) !== sending.get(form)) next.set(form, event.submitter);
+    return;
+  }
   if (form.matches("[data-live-form]") && !asForm.has(form)) {
     event.preventDefault();
     const part = isLive() ? partOf(form) : undefined;
     if (part && Date.now() - clicked.get(part) < DOUBLE) return;
     if (part) clicked.set(part, Date.now());
-    sending.add(form);
-    parts.whileChanging(part, () => send(form, event.submitter, part)).finally(() => sending.delete(form));
+    sending.set(form, written(form, event.submitter));
+    parts.whileChanging(part, () => send(form, event.submitter, part)).finally(() => onEnd(form, part));
     return;
   }
   asForm.delete(form);
   drafts.onSent(form);
-  sending.add(form);
+  sending.set(form, written(form, event.submitter));
   setTimeout(() => sending.delete(form), NAVIGATING);
+}
+
+/** What is in a form, but for the word that makes it count once. */
+function written(form, submitter) {
+  const data = new FormData(form, submitter);
+  data.delete("once");
+  return new URLSearchParams(data).toString();
+}
+
+function onEnd(form, part) {
+  sending.delete(form);
+  if (!next.has(form)) return;
+  const submitter = next.get(form);
+  next.delete(form);
+  clicked.delete(part);
+  if (form.isConnected) form.requestSubmit(submitter);
 }
 
 async function send(form, submitter, part) {
@@ -54,7 +82,7 @@ async function send(form, submitter, part) {
     drafts.onUnsent(form);
     return complain(form, words("liveUnsent", form));
   }
-  if (answer.ok || answer.type === "opaqueredirect") return onDone(form, answer, part);
+  if (answer.ok || answer.type === "opaqueredirect") return onDone(form, submitter, answer, part);
   if (part) clicked.delete(part);
   return onRefused(form, submitter, answer);
 }
@@ -95,20 +123,26 @@ function renew(form) {
   if (unsettled.delete(form)) form.elements.once.value = [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-async function onDone(form, answer, part) {
+async function onDone(form, submitter, answer, part) {
   drafts.forget(form);
   tabs.onDone(form);
   renew(form);
   if (!part) return go((await answer.json().catch(() => ({}))).location);
-  form.reset();
-  const fold = form.closest("details");
-  if (fold?.contains(document.activeElement)) fold.querySelector("summary").focus({ preventScroll: true });
-  fold?.removeAttribute("open");
+  if (written(form, submitter) === sending.get(form)) empty(form);
+  else drafts.onTyped(form); // meanwhile: it stays
   await parts.refresh(part, { own: true });
   // What was made may stand on another page of the same, as a comment does where there are many.
   const { location: made } = await answer.json().catch(() => ({}));
   const place = made && new URL(made, location.href).hash.slice(1);
   if (place && !document.getElementById(place)) go(made);
+}
+
+/** Ready for something else, and folded where it was unfolded. */
+function empty(form) {
+  form.reset();
+  const fold = form.closest("details");
+  if (fold?.contains(document.activeElement)) fold.querySelector("summary").focus({ preventScroll: true });
+  fold?.removeAttribute("open");
 }
 
 /** To that page, also where it is this one, as it is now. */
