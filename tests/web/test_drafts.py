@@ -52,7 +52,10 @@ def test_comments_and_replies_have_their_own_drafts_and_open_with_them(app, visi
     ann, ref = make.resident(), make.idea()
     comment = make.comment(ref)
     browser = visit(ann, ours=True)
-    for body, parent, back in (("Half a thought", None, "#say"), ("Half a reply", comment, f"?comment={comment}#comment-{comment}")):
+    for body, parent, back in (
+        ("Half a thought", None, "#say"),
+        ("Half a reply", comment, f"?comment={comment}#comment-{comment}"),
+    ):
         data = {"body": body, "keep": "1", "draft": "0"} | ({"parent": parent} if parent else {"kind": "concern"})
         assert browser.post(f"/ideas/{ref}/comments", data=data).location == f"/ideas/{ref}{back}"
     page = browser.get(f"/ideas/{ref}").text
