@@ -1,4 +1,4 @@
-"""The server: `python wsgi.py`. It is the only file that knows eventlet."""
+"""The server: `python wsgi.py`. It and `events/sender.py` are the only files that know eventlet."""
 
 import warnings
 
@@ -119,7 +119,7 @@ def serve(app: Flask) -> None:
     with app.app_context():
         settings, stream, leaving = hub().config, hub().stream, hub().leaving
     gateway = Gateway(app, stream, handshake, origins=list(settings.origins))
-    relay = Relay(stream, watched=gateway.watched, send=gateway.send, rights=gateway.recheck, expire=gateway.expire)
+    relay = Relay(stream, gateway)
     database.committed = relay.nudge
     if settings.redis_url:
         wakeups = Wakeups(settings.redis_url, woken=relay.nudge)

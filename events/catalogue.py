@@ -52,11 +52,16 @@ class Event:
     type: ClassVar[str] = ""
     feeds: ClassVar[frozenset[str]] = frozenset()  # the gathering topics that carry it
     moves_facts: ClassVar[bool] = False  # does it change a tally that the world sees?
+    keeps_words: ClassVar[bool] = False  # does all that was told before still say the same?
+    takes_away: ClassVar[bool] = False  # is there somebody who may not be told any more what was told before?
 
-    def __init_subclass__(cls, *, type: str = "", feeds: tuple[str, ...] = (), facts: bool = False) -> None:
+    def __init_subclass__(
+        cls, *, type: str = "", feeds: tuple[str, ...] = (), facts: bool = False, keeps: bool = False, takes: bool = False
+    ) -> None:
         # `@dataclass(slots=True)` builds every class twice; the second one, with its slots, replaces the first.
         if type:
             cls.type, cls.feeds, cls.moves_facts = type, frozenset(feeds), facts
+            cls.keeps_words, cls.takes_away = keeps, takes
         if cls.type:
             TYPES[cls.type] = cls
 
@@ -68,6 +73,10 @@ class Event:
     def topics(self) -> tuple[str, ...]:
         """All that one can watch to be told of this fact."""
         return tuple(sorted(self.feeds))
+
+    def about(self) -> tuple[str, ...]:
+        """The paths of all whose words are joined to the fact, or that it names."""
+        return () if self.subject is None else (self.subject,)
 
     def data(self) -> dict[str, Any]:
         """The fact as it is stored: plain JSON values, without the audience."""
@@ -115,14 +124,14 @@ class IdeaOpenedToPublic(IdeaEvent, type="idea.opened_to_public", feeds=EVERYWHE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IdeaRestricted(IdeaEvent, type="idea.restricted", feeds=EVERYWHERE, facts=True):
+class IdeaRestricted(IdeaEvent, type="idea.restricted", feeds=EVERYWHERE, facts=True, takes=True):
     """An idea got a narrower audience, `to`. Who loses it is told the reference and nothing else."""
 
     to: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IdeaHidden(IdeaEvent, type="idea.hidden", feeds=EVERYWHERE, facts=True):
+class IdeaHidden(IdeaEvent, type="idea.hidden", feeds=EVERYWHERE, facts=True, takes=True):
     """A moderator hid an idea. Everybody is told the reference and nothing else."""
 
     hiding: int
@@ -137,16 +146,19 @@ class IdeaRestored(IdeaEvent, type="idea.restored", feeds=EVERYWHERE, facts=True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IdeaWithdrawn(IdeaEvent, type="idea.withdrawn", feeds=EVERYWHERE, facts=True):
+class IdeaWithdrawn(IdeaEvent, type="idea.withdrawn", feeds=EVERYWHERE, facts=True, takes=True):
     """An author took back an idea that nobody had answered to. Everybody is told the reference and nothing else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IdeaMerged(IdeaEvent, type="idea.merged", feeds=EVERYWHERE, facts=True):
+class IdeaMerged(IdeaEvent, type="idea.merged", feeds=EVERYWHERE, facts=True, takes=True):
     """An idea became part of another, `into`, and its votes went with it."""
 
     into: str
     by: str
+
+    def about(self) -> tuple[str, ...]:
+        return (self.subject, f"ideas/{self.into}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +168,9 @@ class IdeaTookIn(IdeaEvent, type="idea.took_in"):
 
     merged: str
     by: str
+
+    def about(self) -> tuple[str, ...]:
+        return (self.subject, f"ideas/{self.merged}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,12 +250,12 @@ class CommentEvent(IdeaEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CommentPosted(CommentEvent, type="comment.posted", facts=True):
+class CommentPosted(CommentEvent, type="comment.posted", facts=True, keeps=True):
     """A comment was posted under an idea. Carries its words, as written and as HTML, and its author."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CommentHidden(CommentEvent, type="comment.hidden", facts=True):
+class CommentHidden(CommentEvent, type="comment.hidden", facts=True, takes=True):
     """A moderator hid a comment. Everybody is told the references and nothing else."""
 
     hiding: int
@@ -257,7 +272,7 @@ class CommentRestored(CommentEvent, type="comment.restored", facts=True):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CommentWithdrawn(CommentEvent, type="comment.withdrawn", facts=True):
+class CommentWithdrawn(CommentEvent, type="comment.withdrawn", facts=True, takes=True):
     """A comment's author took back its words; its place stays. Everybody is told the references and nothing else."""
 
     is_tombstone: ClassVar[bool] = True
@@ -278,14 +293,14 @@ class HubImported(Event, type="hub.imported", feeds=EVERYWHERE, facts=True):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VoteCast(IdeaEvent, type="vote.cast", facts=True):
+class VoteCast(IdeaEvent, type="vote.cast", facts=True, keeps=True):
     """Somebody's vote was counted. `voter` leads back to a person only while that person has not been erased."""
 
     voter: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VoteWithdrawn(IdeaEvent, type="vote.withdrawn", facts=True):
+class VoteWithdrawn(IdeaEvent, type="vote.withdrawn", facts=True, keeps=True):
     """Somebody took back a vote."""
 
     voter: str

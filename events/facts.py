@@ -4,23 +4,21 @@ A hundred votes in a second are a hundred rows in the ledger, but a page can sho
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from events.catalogue import BOARD, IDEAS, VIEWS, CommentEvent, IdeaEvent, View, idea_topic
 from events.log import Entry
-from events.stream import Source
+from events.rooms import Rooms
+from events.stream import Source, text
 
 PAUSE_TOPIC, PAUSE_FEED = 0.1, 0.5  # seconds between two frames: ten a second for one idea, two where many are gathered
-
-Watched = Callable[[View, str], bool]
-Send = Callable[[str, object, list[tuple[View, str]]], None]
 
 
 class Facts:
     """Remembers which tallies changed, and sends each topic's to those who watch it when their time has come."""
 
-    def __init__(self, source: Source, watched: Watched, send: Send) -> None:
-        self.source, self.watched, self.send = source, watched, send
+    def __init__(self, source: Source, rooms: Rooms) -> None:
+        self.source, self.rooms = source, rooms
         self.waiting: dict[tuple[View, str], set[str]] = defaultdict(set)  # what changed, by who is to be told
         self.earliest: dict[tuple[View, str], float] = {}
 
@@ -41,7 +39,7 @@ class Facts:
                 changed.update(own)
             for view in told:
                 for topic in (*own, IDEAS, BOARD):
-                    if self.watched(view, topic):
+                    if self.rooms.watched(view, topic):
                         self.waiting[view, topic] |= changed if topic == BOARD else changed.intersection(own)
 
     def flush(self, now: float) -> float | None:
@@ -55,7 +53,8 @@ class Facts:
             for place in places:
                 frame = {topic: facts[topic] for topic in sorted(self.waiting.pop(place)) if topic in facts}
                 if frame:
-                    self.send("facts", frame, [place])
+                    about = [f"ideas/{topic.removeprefix('idea:')}" for topic in frame]
+                    self.rooms.send("facts", text(frame), [place], about=about)
                     self.earliest[place] = now + (PAUSE_FEED if place[1] in (IDEAS, BOARD) else PAUSE_TOPIC)
         self.earliest = {place: time for place, time in self.earliest.items() if time > now}
         return min((self.earliest.get(place, now) for place in self.waiting), default=None)

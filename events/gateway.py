@@ -5,8 +5,7 @@ nothing is ever sent without a room. The room with the empty topic holds all who
 """
 
 import time
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -14,8 +13,10 @@ from typing import Any, Protocol
 from flask import Flask, request
 from flask_socketio import Namespace, SocketIO
 
+from events import sender
 from events.catalogue import View
-from events.stream import Stream, Viewer
+from events.sender import Frame, Json, Outbox, Ready
+from events.stream import Stream, Viewer, text
 
 NAMESPACE = "/live"
 MOST_TOPICS, MOST_STRIKES = 200, 5
@@ -41,6 +42,7 @@ class Connection:
 
     ask: Callable[[], Who]
     who: Who
+    outbox: Outbox
     rooms: set[str] = field(default_factory=set)
     strikes: int = 0
 
@@ -65,37 +67,60 @@ class Gateway(Namespace):
         super().__init__(NAMESPACE)
         self.stream, self.sign_in = stream, sign_in
         self.connections: dict[str, Connection] = {}
-        self.members: Counter[str] = Counter()  # how many sockets are in each room
+        self.rooms: dict[str, dict[str, Outbox]] = {}  # who is in each room
+        self.gathered: dict[tuple[str, ...], list[Outbox]] = {}  # who is in any of these rooms, until somebody comes or goes
+        self.fresh: list[Outbox] = []  # those for whom something waits for `flush`
         self.leaving = False
         self.socketio = SocketIO(
             app,
             async_mode="eventlet",
+            async_handlers=False,  # what one client asks is answered in its order, one thing at a time
             cors_allowed_origins=origins,
             manage_session=False,
             max_http_buffer_size=MOST_BYTES,
             cookie=None,
+            json=Json,
         )
+        sender.install(self.socketio.server.eio)
         self.socketio.on_namespace(self)
 
     # What the relay asks for
 
     def watched(self, view: View, topic: str) -> bool:
-        return room(view, topic) in self.members
+        return room(view, topic) in self.rooms
 
-    def send(self, message: str, content: object, rooms: list[tuple[View, str]]) -> None:
-        """To each socket in any of the rooms, once."""
-        named = [name for name in (room(*place) for place in rooms) if name in self.members]
-        if named:
-            self.socketio.emit(message, content, namespace=NAMESPACE, to=named)
+    def send(self, message: str, content: str, rooms: Collection[tuple[View, str]], *, about: Collection[str] = ()) -> None:
+        """To each socket in any of the rooms, once, at the next `flush`."""
+        names = tuple(name for name in (room(*place) for place in rooms) if name in self.rooms)
+        if names:
+            self._put(Frame(NAMESPACE, message, content, about), self._in_any(names))
+
+    def _in_any(self, names: tuple[str, ...]) -> list[Outbox]:
+        if names not in self.gathered:
+            everybody = {sid: outbox for name in names for sid, outbox in self.rooms[name].items()}
+            self.gathered[names] = list(everybody.values())
+        return self.gathered[names]
+
+    def _put(self, frame: Frame, outboxes: list[Outbox]) -> None:
+        for outbox in outboxes:
+            if not outbox.fresh:
+                self.fresh.append(outbox)
+            outbox.fresh.append(frame)
+
+    def flush(self) -> None:
+        outboxes, self.fresh = self.fresh, []
+        sender.flush(outboxes)
+
+    def forget(self, subject: str) -> None:
+        for connection in list(self.connections.values()):
+            connection.outbox.forget(subject)
 
     def recheck(self, person: str) -> None:
-        """That person's rights changed: their connections are asked again who they are."""
         for sid, connection in list(self.connections.items()):
             if connection.who.person == person:
                 self._ask_again(sid, connection)
 
     def expire(self) -> None:
-        """Ask again those whose session or token has run out by now, and let go of sockets that went without a word."""
         now = self.stream.now()
         for sid, connection in list(self.connections.items()):
             if not self._is_open(sid):
@@ -108,7 +133,9 @@ class Gateway(Namespace):
         if connection.view is not view or connection.who.person is None:
             for name in list(connection.rooms):
                 self._leave(sid, connection, name)
-            self.socketio.emit("reset", {"why": "rights"}, namespace=NAMESPACE, to=sid)
+            connection.outbox.fresh = []  # of what they may see no more
+            self._put(Frame(NAMESPACE, "reset", text({"why": "rights"})), [connection.outbox])
+            self.flush()
 
     # What the server asks for
 
@@ -134,34 +161,44 @@ class Gateway(Namespace):
             ask = self.sign_in(auth)
         except PermissionError:
             return False
+        sid, server = str(request.sid), self.socketio.server  # type: ignore[attr-defined]
+        client = server.eio.sockets[server.manager.eio_sid_from_sid(sid, NAMESPACE)]
+        client.queue.client = client
         with self.stream.telling:  # a right taken away meanwhile is noticed before, or afterwards among the connections
-            self.connections[_sid()] = Connection(ask, ask())
+            self.connections[sid] = Connection(ask, ask(), client.queue)
         return True
 
-    def on_disconnect(self, reason: Any = None) -> None:
-        self._drop(_sid())
+    def on_watch(self, sid: str, message: Any) -> dict[str, Any] | Ready:
+        """Join the rooms, and answer with all that stands before what will be told in them.
 
-    def on_watch(self, message: Any = None) -> dict[str, Any]:
-        sid, connection, topics = _sid(), self.connections[_sid()], _topics(message)
-        cursor = message.get("cursor")
-        if cursor is not None and not isinstance(cursor, str):
-            raise Malformed("cursor must be text or null")
+        What comes in the rooms meanwhile is held until the answer has gone out.
+        """
+        connection, topics, cursor = self.connections[sid], _topics(message), _cursor(message)
         watched = connection.rooms - {room(connection.view, "")}
         if len(watched | {room(connection.view, topic) for topic in topics}) > MOST_TOPICS:
             raise Malformed(f"at most {MOST_TOPICS} topics a connection")
-        self.stream.catch_up()
-        with self.stream.telling:
-            if not self._is_open(sid):  # it went while others were answered: nobody waits for this any more
+        connection.outbox.hold()
+        try:
+            self.stream.catch_up()
+            with self.stream.telling:
+                who, upto = connection.who, self.stream.delivered
+                joined = [room(who.actor.view, topic) for topic in ("", *topics)]
+                joined = [name for name in joined if self._join(sid, connection, name)]
+            watch = self.stream.watch(who.actor, topics, cursor, upto)
+            if sid not in self.connections:  # it went while it was answered: nobody waits for this any more
                 return {"ok": False, "error": "gone"}
-            watch = self.stream.watch(connection.who.actor, topics, cursor)
-            if sid in self.connections:  # it may have gone while we read
-                for topic in ("", *watch.allowed):
-                    self._join(sid, connection, room(connection.view, topic))
-        refused = sorted(topics - watch.allowed)
-        return {"ok": True, **watch.reply.message(), "facts": watch.facts, "refused": refused}
+            if connection.who is not who:
+                return self.on_watch(sid, message)
+            refused = sorted(topics - watch.allowed)
+            for topic in refused:
+                if room(who.actor.view, topic) in joined:
+                    self._leave(sid, connection, room(who.actor.view, topic))
+            return Ready(watch.message(refused))
+        finally:
+            connection.outbox.release_soon()
 
-    def on_unwatch(self, message: Any = None) -> dict[str, Any]:
-        sid, connection = _sid(), self.connections[_sid()]
+    def on_unwatch(self, sid: str, message: Any) -> dict[str, Any]:
+        connection = self.connections[sid]
         for topic in _topics(message):
             self._leave(sid, connection, room(connection.view, topic))
         return {"ok": True}
@@ -169,17 +206,16 @@ class Gateway(Namespace):
     def trigger_event(self, event: Any, *args: Any) -> Any:
         """Every message passes here: what is malformed is answered, and at the fifth time the connection ends."""
         sid = args[0]
-        known = sid in self.connections
+        if event == "connect" and sid not in self.connections:
+            return super().trigger_event(event, *args)
         if event == "disconnect" and not self.socketio.server.manager.is_connected(sid, NAMESPACE):
-            return super().trigger_event(event, *args)
-        if event == "connect" and not known:
-            return super().trigger_event(event, *args)
-        if not known:
+            return self._drop(sid)
+        if sid not in self.connections:
             return None
         try:
             if event not in ("watch", "unwatch") or len(args) != 2:
                 raise Malformed("no such message")
-            return super().trigger_event(event, *args)
+            return self.on_watch(sid, args[1]) if event == "watch" else self.on_unwatch(sid, args[1])
         except Malformed as wrong:
             return self._strike(sid, str(wrong))
 
@@ -201,24 +237,29 @@ class Gateway(Namespace):
             for name in list(connection.rooms):
                 self._leave(sid, connection, name)
 
-    def _join(self, sid: str, connection: Connection, name: str) -> None:
-        if name not in connection.rooms:
-            connection.rooms.add(name)
-            self.members[name] += 1
-            self.socketio.server.enter_room(sid, name, namespace=NAMESPACE)
+    def _join(self, sid: str, connection: Connection, name: str) -> bool:
+        """Whether it was not there yet. Who has gone joins nothing."""
+        if name in connection.rooms or sid not in self.connections:
+            return False
+        connection.rooms.add(name)
+        self.rooms.setdefault(name, {})[sid] = connection.outbox
+        self.gathered.clear()
+        return True
 
     def _leave(self, sid: str, connection: Connection, name: str) -> None:
         if name in connection.rooms:
             connection.rooms.remove(name)
-            self.members[name] -= 1
-            if not self.members[name]:
-                del self.members[name]
-            self.socketio.server.leave_room(sid, name, namespace=NAMESPACE)
+            del self.rooms[name][sid]
+            if not self.rooms[name]:
+                del self.rooms[name]
+            self.gathered.clear()
 
 
-def _sid() -> str:
-    """The socket that the current message came by; Flask-SocketIO hangs it on the request."""
-    return str(request.sid)  # type: ignore[attr-defined]
+def _cursor(message: dict[str, Any]) -> str | None:
+    cursor = message.get("cursor")
+    if cursor is not None and not isinstance(cursor, str):
+        raise Malformed("cursor must be text or null")
+    return cursor
 
 
 def _topics(message: Any) -> set[str]:

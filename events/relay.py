@@ -6,35 +6,28 @@ It looks when it is nudged (a commit in this process), and every `POLL` seconds 
 import logging
 import threading
 import time
-from collections.abc import Callable
 
 from events import log
-from events.catalogue import LEDGER, VIEWS, RightsChanged, SessionEnded, View
-from events.facts import Facts, Send, Watched
-from events.stream import Stream
+from events.catalogue import LEDGER, VIEWS, Event, RightsChanged, SessionEnded, View
+from events.facts import Facts
+from events.rooms import Rooms
+from events.stream import Stream, text
 
 POLL, HEARTBEAT, BATCH = 0.2, 5.0, 500  # seconds, seconds, facts
+BREATH = 0.02  # seconds between two looks: what is committed meanwhile goes to each socket in one piece
 
 logger = logging.getLogger(__name__)
 
 
 class Relay:
-    """From log to sockets. `send(message, content, rooms)` reaches each socket in any of the rooms once, without waiting;
-    `rights(person)` has that person's connections asked again who they are; `expire()` does so for those whose time is up."""
+    """From the log to the rooms in which watchers are."""
 
-    def __init__(
-        self,
-        stream: Stream,
-        *,
-        watched: Watched,
-        send: Send,
-        rights: Callable[[str], None],
-        expire: Callable[[], None],
-    ) -> None:
-        stream.delivered, stream.catch_up = stream.head(), self.catch_up
+    def __init__(self, stream: Stream, rooms: Rooms) -> None:
+        stream.begin(stream.head())
+        stream.catch_up = self.catch_up
         self.advancing = threading.Lock()
-        self.stream, self.send, self.rights, self.expire = stream, send, rights, expire
-        self.facts = Facts(stream.source, watched, send)
+        self.stream, self.rooms = stream, rooms
+        self.facts = Facts(stream.source, rooms)
         self.woken = threading.Event()
         self.stopped = False
         self.next_heartbeat = time.monotonic()
@@ -54,7 +47,8 @@ class Relay:
             self.woken.wait(pause)
             self.woken.clear()
             try:
-                pause = min(POLL, max(0.0, self.step() - time.monotonic()))
+                pause = min(POLL, max(0.0, self.step() - time.monotonic() - BREATH))
+                time.sleep(BREATH)
             except Exception:  # whatever it was: a relay that ends takes all live news of this server with it
                 logger.exception("the relay could not tell what is new; trying again")
                 pause = 1.0
@@ -64,6 +58,7 @@ class Relay:
         self.catch_up()
         with self.stream.telling:
             due = self.facts.flush(time.monotonic())
+            self.rooms.flush()
         if time.monotonic() >= self.next_heartbeat:
             self._beat()
         return self.next_heartbeat if due is None else min(due, self.next_heartbeat)
@@ -83,8 +78,9 @@ class Relay:
         """Another log stands in the place of ours (a restored backup): nothing that was seen counts any more."""
         logger.warning("the log has another epoch or went back: all watchers are reset")
         with self.stream.telling:
-            self.stream.delivered = head
-            self.send("reset", {"why": "epoch"}, [(view, "") for view in VIEWS])
+            self.stream.begin(head)
+            self.rooms.send("reset", text({"why": "epoch"}), [(view, "") for view in VIEWS])
+            self.rooms.flush()
 
     def _tell(self, epoch: str) -> bool:
         """Hand over one batch, and say whether there was one. Texts are joined before the lock is taken."""
@@ -92,35 +88,54 @@ class Relay:
             entries = log.after(session, self.stream.delivered.position, BATCH)
         if not entries:
             return False
-        frames = {view: self._frames(entries, view, epoch) for view in VIEWS}
+        made = {view: self._made(entries, view) for view in VIEWS if self.rooms.watched(view, "")}
         with self.stream.telling:
+            if any(isinstance(entry.event, RightsChanged) for entry in entries):
+                self.stream.forget()  # with rights, names may have changed
             numbers = list(self.stream.delivered.numbers)
             for entry in entries:
-                if isinstance(entry.event, RightsChanged | SessionEnded):  # in its turn: what follows is for who they are now
-                    self.rights(entry.event.person)
+                self._make_way(entry.event)
                 for view in VIEWS:
-                    if entry.numbers[view] is None:
-                        continue
-                    numbers[view] = entry.number(view)
-                    if entry.imported:
-                        continue
-                    if (frame := frames[view][entry.position]) is not None:
-                        self.send("event", frame, [(view, topic) for topic in entry.event.topics()])
+                    if entry.numbers[view] is not None:
+                        numbers[view] = entry.number(view)
+                    if _is_told(entry, view):
+                        self._say(entry, view, made.get(view))
             self.stream.delivered = log.Head(epoch, entries[-1].position, tuple(numbers))
             self.facts.note(entries)
+            self.rooms.flush()
         return True
 
-    def _frames(self, entries: list[log.Entry], view: View, epoch: str) -> dict[int, dict[str, object] | None]:
+    def _made(self, entries: list[log.Entry], view: View) -> dict[int, str | None]:
         seen = [entry for entry in entries if _is_told(entry, view)]
-        told = self.stream.envelopes(seen, view, epoch) if seen else []
-        return {entry.position: frame for entry, frame in zip(seen, told, strict=True)}
+        return {entry.position: made for entry, made in zip(seen, self.stream.texts(seen, view), strict=True)}
+
+    def _make_way(self, event: Event) -> None:
+        """Before a fact is told: who may not be told any more is asked who they are, and what may not be told any more goes."""
+        if isinstance(event, RightsChanged | SessionEnded):
+            self.rooms.recheck(event.person)
+        for subject in event.about() if not event.keeps_words else ():
+            self.stream.forget(subject)
+            if event.takes_away:
+                self.rooms.forget(subject)
+
+    def _say(self, entry: log.Entry, view: View, made: dict[int, str | None] | None) -> None:
+        """To the rooms, and into the ring; there without its words where nobody in that view listens."""
+        ring = self.stream.rings[view]
+        told = ring.add(entry)
+        if made is not None:
+            ring.put(told, made[entry.position])
+        elif self.rooms.watched(view, ""):  # the first one has come while we read
+            ring.make([told], lambda entries: self.stream.texts(entries, view))
+        if told.text is not None:
+            self.rooms.send("event", told.text, [(view, topic) for topic in entry.event.topics()], about=entry.event.about())
 
     def _beat(self) -> None:
         """Everybody has been sent everything up to here; who hears nothing for ten seconds is not live."""
         with self.stream.telling:
-            self.expire()
+            self.rooms.expire()
             for view in VIEWS:
-                self.send("head", {"cursor": self.stream.cursor(view, self.stream.delivered)}, [(view, "")])
+                self.rooms.send("head", text({"cursor": self.stream.cursor(view, self.stream.delivered)}), [(view, "")])
+            self.rooms.flush()
         self.next_heartbeat = time.monotonic() + HEARTBEAT
 
 

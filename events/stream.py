@@ -4,6 +4,7 @@ A **cursor** says how far one has seen, in one view and one epoch of the log. It
 whatever the topics, and holds only the number of its own view, so it cannot tell how much its bearer was not shown.
 """
 
+import json
 import re
 import threading
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -17,9 +18,11 @@ from typing import Any, Protocol
 from sqlalchemy.orm import Session
 
 from events import log
-from events.catalogue import BOARD, IDEAS, Event, View, idea_topic
+from events.catalogue import BOARD, IDEAS, VIEWS, Event, View, idea_topic
+from events.ring import Ring
 
 REPLAY_LIMIT = 1000
+REPLAY_CHARACTERS = 700_000  # of one answer: a page that missed more is quicker to load anew
 REPLAY_WINDOW = timedelta(days=7)
 
 
@@ -81,8 +84,12 @@ class Reply:
 
     mode: str
     cursor: str
-    events: list[dict[str, Any]]
+    texts: Sequence[str] = ()  # the events, as JSON
     why: str | None = None
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        return [json.loads(text) for text in self.texts]
 
     def message(self) -> dict[str, Any]:
         reason = {"why": self.why} if self.why else {}
@@ -97,14 +104,19 @@ class Watch:
     reply: Reply
     facts: dict[str, dict[str, Any]]
 
+    def message(self, refused: list[str]) -> str:
+        """The whole answer as JSON; its events are ready, and are not written anew."""
+        begin = {"ok": True, "mode": self.reply.mode} | ({"why": self.reply.why} if self.reply.why else {})
+        end = {"cursor": self.reply.cursor, "facts": self.facts, "refused": refused}
+        return f'{text(begin)[:-1]},"events":[{",".join(self.reply.texts)}],{text(end)[1:]}'
+
 
 class Stream:
     """The log as it is told to watchers.
 
-    `telling` is held while anything goes out to sockets, and while a watcher's missed events are read and its rooms are
-    joined: what is committed meanwhile is told either in the reply or afterwards, never in neither.
-    `delivered` is how far the sockets of this process have been told; the relay sets it, moves it on, and does so at once
-    when `catch_up` is called.
+    `telling` is held while anything goes out to sockets, and while a watcher's rooms are joined, so each fact is either
+    told in those rooms or stands behind it. `delivered` is how far the sockets of this process have been told; the relay
+    moves it on, and does so at once when `catch_up` is called. What was told lately stands ready in the rings.
     """
 
     delivered: log.Head
@@ -122,6 +134,26 @@ class Stream:
         self.source, self.reading = source, reading
         self.origin, self.now, self.window = origin, now, window
         self.telling = threading.Lock()
+        self.rings: dict[View, Ring] = {}
+        self.forgotten = 0  # how often words were taken back: what was read before is not told after
+
+    # What the relay does
+
+    def begin(self, head: log.Head) -> None:
+        """Tell what comes behind `head`. What came before it stands in the log only."""
+        self.delivered = head
+        self.rings = {view: Ring(view, head.number(view)) for view in VIEWS}
+
+    def forget(self, subject: str | None = None) -> None:
+        """What stands ready about a subject, or at all, may say something else now."""
+        self.forgotten += 1
+        for ring in self.rings.values():
+            ring.forget(subject)
+
+    def texts(self, entries: Sequence[log.Entry], view: View) -> list[str | None]:
+        """Each entry as JSON, as the view is told it now; None where it may not see it."""
+        told = self.envelopes(entries, view, self.delivered.epoch) if entries else []
+        return [None if event is None else text(event) for event in told]
 
     def head(self) -> log.Head:
         with self.reading() as session:
@@ -130,22 +162,68 @@ class Stream:
     def cursor(self, view: View, head: log.Head) -> str:
         return str(Cursor(view, head.epoch, head.number(view)))
 
-    def watch(self, actor: Viewer, topics: Collection[str], cursor: str | None) -> "Watch":
-        """What somebody is told who begins to watch. Call it, and join their rooms, while `telling` is held, after `catch_up`.
+    # What watchers ask for
 
-        After it, so that nothing is told again that a page knows already, or told late that it could be told now.
+    def watch(self, actor: Viewer, topics: Collection[str], cursor: str | None, upto: log.Head | None = None) -> "Watch":
+        """What somebody is told who begins to watch: all behind their cursor, up to where the rooms take over.
+
         Who watches the gathering topics and resumes is told the tallies of all ideas that moved meanwhile: votes are no events.
+        The events come last, and nothing waits between reading them and returning them.
         """
+        upto = upto or self.delivered
         allowed = self.source.allowed(actor, topics)
-        reply = self.replay(actor.view, allowed, cursor, self.delivered)
         asked = set(allowed)
-        if cursor is not None and reply.mode == "resume" and not allowed.isdisjoint((IDEAS, BOARD)):
+        if why := self._is_void(actor.view, cursor, upto):
+            return Watch(allowed, Reply("reset", self.cursor(actor.view, upto), why=why), self.source.facts(asked, actor.view))
+        if cursor is not None and not allowed.isdisjoint((IDEAS, BOARD)):
             moved = self._moved(actor, cursor)
+            asked.update(moved if len(moved) <= REPLAY_LIMIT else ())
             if len(moved) > REPLAY_LIMIT:
-                reply = Reply("reset", reply.cursor, [], "too_far")
-            else:
-                asked.update(moved)
-        return Watch(allowed, reply, self.source.facts(asked, actor.view))
+                reply = Reply("reset", self.cursor(actor.view, upto), why="too_far")
+                return Watch(allowed, reply, self.source.facts(asked, actor.view))
+        facts = self.source.facts(asked, actor.view)
+        while True:
+            before = self.forgotten
+            reply = self._missed(actor.view, allowed, cursor, upto)
+            if before == self.forgotten:
+                return Watch(allowed, reply, facts)
+
+    def _missed(self, view: View, topics: Collection[str], cursor: str | None, upto: log.Head) -> Reply:
+        """As `replay`, from the ring where that goes back so far. The cursor is not void."""
+        ring = self.rings[view]
+        seen = Cursor.parse(cursor) if cursor is not None else None
+        if seen is None or seen.number < ring.since:
+            return self.replay(view, topics, cursor, upto)
+        told = [each for each in ring.after(seen.number, topics, REPLAY_LIMIT) if each.number <= upto.number(view)]
+        here = self.cursor(view, upto)
+        if len(told) > REPLAY_LIMIT:
+            return Reply("reset", here, why="too_far")
+        ring.make(told, lambda entries: self.texts(entries, view))
+        return _bounded(Reply("resume", here, [each.text for each in told if each.text is not None]))
+
+    def _is_void(self, view: View, cursor: str | None, upto: log.Head) -> str | None:
+        """Why nothing can be resumed from there; None if it can, or one starts."""
+        if cursor is None:
+            return None
+        try:
+            seen = Cursor.parse(cursor)
+        except ValueError:
+            return "unknown"
+        oldest = self.rings[view].oldest
+        if seen.number >= self.rings[view].since and (oldest is None or oldest >= self.now() - self.window):
+            return self._void_by(seen, view, upto)
+        with self.reading() as session:
+            return self._void(session, seen, view)
+
+    @staticmethod
+    def _void_by(seen: Cursor, view: View, head: log.Head) -> str | None:
+        if seen.epoch != head.epoch:
+            return "epoch"
+        if seen.view is not view:
+            return "rights"
+        if seen.number > head.number(view):
+            return "ahead"
+        return None
 
     def _moved(self, actor: Viewer, cursor: str) -> set[str]:
         """The topics of ideas that moved behind the cursor; only what the actor may see counts towards too many."""
@@ -168,33 +246,30 @@ class Stream:
         """
         here = self.cursor(view, head)
         if cursor is None:
-            return Reply("start", here, [])
+            return Reply("start", here)
         with self.reading() as session:
             try:
                 seen = Cursor.parse(cursor)
             except ValueError:
-                return Reply("reset", here, [], "unknown")
+                return Reply("reset", here, why="unknown")
             if why := self._void(session, seen, view):
-                return Reply("reset", here, [], why)
+                return Reply("reset", here, why=why)
             most = REPLAY_LIMIT if limit is None else limit
             entries = log.told(session, view, topics, after=seen.number, upto=head.number(view), limit=most + 1)
         if len(entries) > most:
             if limit is None:
-                return Reply("reset", here, [], "too_far")
+                return Reply("reset", here, why="too_far")
             entries = entries[:most]
             here = str(Cursor(view, head.epoch, entries[-1].number(view)))
         told = self.envelopes(entries, view, head.epoch)
-        return Reply("resume", here, [event for event in told if event is not None])
+        reply = Reply("resume", here, [text(event) for event in told if event is not None])
+        return _bounded(reply) if limit is None else reply
 
     def _void(self, session: Session, seen: Cursor, view: View) -> str | None:
         """Why nothing can be resumed from there; None if it can."""
         head = log.head(session)  # not the relay's: a page may have been rendered from what the relay has yet to tell
-        if seen.epoch != head.epoch:
-            return "epoch"
-        if seen.view is not view:
-            return "rights"
-        if seen.number > head.number(view):
-            return "ahead"
+        if why := self._void_by(seen, view, head):
+            return why
         missed_since = log.told_at(session, view, seen.number + 1)
         if missed_since is not None and missed_since < self.now() - self.window:
             return "trimmed"
@@ -207,6 +282,16 @@ class Stream:
             None if data is None else envelope(entry, data, view, epoch, self.origin)
             for entry, data in zip(entries, told, strict=True)
         ]
+
+
+def _bounded(reply: Reply) -> Reply:
+    too_much = sum(map(len, reply.texts)) > REPLAY_CHARACTERS
+    return Reply("reset", reply.cursor, why="too_far") if too_much else reply
+
+
+def text(content: object) -> str:
+    """As JSON, as short as can be."""
+    return json.dumps(content, separators=(",", ":"), ensure_ascii=False)
 
 
 def envelope(entry: log.Entry, data: Mapping[str, Any], view: View, epoch: str, origin: str) -> dict[str, Any]:

@@ -111,10 +111,12 @@ class Live:
     def allowed(self, actor: Actor, topics: Collection[str]) -> set[str]:
         """Those of the topics that the actor may watch; for the rest it makes no odds whether they exist."""
         always = {IDEAS, BOARD} | ({ME} if actor.is_somebody else set())
-        refs = _refs(topics)
-        with reading() as session:
-            seen = session.scalars(select(Idea.ref).where(Idea.ref.in_(refs), visible_in(actor.view, Idea))).all()
-        return (always & set(topics)) | {idea_topic(ref) for ref in seen}
+        allowed = always & set(topics)
+        if refs := _refs(topics):
+            with reading() as session:
+                seen = session.scalars(select(Idea.ref).where(Idea.ref.in_(refs), visible_in(actor.view, Idea)))
+                allowed |= {idea_topic(ref) for ref in seen}
+        return allowed
 
     def facts(self, topics: Collection[str], view: View) -> dict[str, Data]:
         """The tallies of those topics as the view sees them now; nothing for what it may not see."""

@@ -1,5 +1,6 @@
 """Conflation: the first change at once, then at most so often; the last value wins; nothing where nothing may be seen."""
 
+import json
 from datetime import UTC, datetime
 from itertools import pairwise
 
@@ -35,13 +36,16 @@ class Hub:
         self.seen = {view: {ONE, TWO, BOARD} for view in VIEWS}
         self.rooms = {(view, topic) for view in VIEWS for topic in (ONE, TWO, IDEAS, BOARD)}
         self.sent = []
-        self.tell = Facts(self, lambda view, topic: (view, topic) in self.rooms, self.send)
+        self.tell = Facts(self, self)
+
+    def watched(self, view, topic):
+        return (view, topic) in self.rooms
 
     def facts(self, topics, view):
         return {topic: {"votes": self.values.get(topic)} for topic in topics if topic in self.seen[view]}
 
-    def send(self, message, content, rooms):
-        self.sent.append((message, content, rooms))
+    def send(self, message, content, rooms, *, about):
+        self.sent.append((message, json.loads(content), rooms))
 
     def note(self, *events):
         numbers = [tuple(1 if sees(view, event) else None for view in VIEWS) for event in events]

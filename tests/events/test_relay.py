@@ -1,5 +1,7 @@
 """The relay: from the log to the rooms, each fact once, in order, to whom it is for, while their rights last."""
 
+import json
+
 import pytest
 
 from events import log
@@ -22,13 +24,25 @@ class Rooms:
 
     def __init__(self):
         self.stream, self.log = stream(), []
-        self.relay = Relay(
-            self.stream,
-            watched=lambda view, topic: True,
-            send=lambda message, content, rooms: self.log.append((message, content, rooms)),
-            rights=lambda person: self.log.append(("rights", person, [])),
-            expire=lambda: self.log.append(("expire", None, [])),
-        )
+        self.relay = Relay(self.stream, self)
+
+    def watched(self, view, topic):
+        return True
+
+    def send(self, message, content, rooms, *, about=()):
+        self.log.append((message, json.loads(content), rooms))
+
+    def flush(self):
+        """Everything goes out as it comes."""
+
+    def forget(self, subject):
+        self.log.append(("forget", subject, []))
+
+    def recheck(self, person):
+        self.log.append(("rights", person, []))
+
+    def expire(self):
+        self.log.append(("expire", None, []))
 
     def step(self):
         self.log.clear()

@@ -10,7 +10,7 @@ from ideas_hub.live import Live
 def stream(**options):
     """A stream as a server has it, that has told all there is."""
     made = Stream(Live(lambda text: f"<p>{text}</p>"), reading, origin="https://hub.example", now=now, **options)
-    made.delivered = made.head()
+    made.begin(made.head())
     made.catch_up = lambda: None
     return made
 

@@ -1,0 +1,327 @@
+"""Frames to sockets: at once, in order, and never waiting; who does not read costs little, and is then cut off.
+
+engine.io gives each socket a queue without a limit and a greenlet that empties it, and a server spends most of its time
+there. Here the queue is an `Outbox`, which hands what is put into it straight to the socket (`Wire`). Only where the socket
+would block, what is left waits, with a limit. `install` has an engine.io server use both.
+"""
+
+import json
+import socket
+import struct
+import time
+from collections import deque
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
+from typing import Any
+
+import eventlet
+from engineio.async_drivers.eventlet import WebSocketWSGI
+from engineio.packet import MESSAGE, Packet
+from eventlet import hubs
+from eventlet.event import Event
+from eventlet.queue import Empty, LightQueue
+from eventlet.timeout import Timeout
+from eventlet.websocket import RFC6455WebSocket
+
+MOST_PACKETS, MOST_BYTES = 256, 1024 * 1024  # that may wait for a reader longer than PATIENCE
+HIGHEST = 3 * 512 * 1024  # bytes that may wait at all
+PATIENCE = 0.9  # seconds
+AT_ONCE = socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # what the kernel still holds for a reader who is cut off goes as well
+
+
+def dumps(content: object) -> str:
+    return json.dumps(content, separators=(",", ":"), ensure_ascii=False)
+
+
+class Ready(str):
+    """An answer to a client that is JSON already."""
+
+
+class Json:
+    """How Socket.IO reads and writes JSON: as ever, but what is ready goes out as it is."""
+
+    loads = staticmethod(json.loads)
+
+    @staticmethod
+    def dumps(content: Any, **_: Any) -> str:
+        if isinstance(content, list) and len(content) == 1 and isinstance(content[0], Ready):
+            return f"[{content[0]}]"
+        return dumps(content)
+
+
+class Frame:
+    """A message to many, made once: as a packet of engine.io, and as its bytes on a websocket. `about` are its subjects."""
+
+    __slots__ = ("about", "packet", "wire")
+
+    def __init__(self, namespace: str, message: str, content: str, about: Collection[str] = ()) -> None:
+        self.packet = Packet(MESSAGE, f'2{namespace},["{message}",{content}]')
+        self.wire = _websocket_frame(self.packet)
+        self.about = about
+
+
+def _websocket_frame(packet: Packet) -> bytes:
+    payload = packet.encode()
+    binary, payload = (0x82, payload) if isinstance(payload, bytes) else (0x81, payload.encode())
+    length = len(payload)
+    if length < 126:
+        return bytes((binary, length)) + payload
+    if length < 1 << 16:
+        return struct.pack("!BBH", binary, 126, length) + payload
+    return struct.pack("!BBQ", binary, 127, length) + payload
+
+
+class Wire(RFC6455WebSocket):
+    """A websocket on which nobody waits: `write` sends what the socket takes, and the rest as soon as it takes more."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.raw = self.socket.fd
+        self.waiting: deque[tuple[bytes, Sequence[Frame] | None]] = deque()  # of what is not of ours the frames are None
+        self.waiting_bytes = self.waiting_packets = 0
+        self.too_much_since: float | None = None
+        self.is_cut = self.is_ending = False
+        self.drained: Event | None = None  # sent when nothing waits any more
+
+    def write(self, data: bytes, frames: Sequence[Frame] | None = None) -> None:
+        if self.is_cut:
+            return
+        if not self.waiting:
+            try:
+                sent = self.raw.send(data, AT_ONCE)
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                return self.cut()
+            if sent == len(data):
+                return
+            data = data[sent:]
+            eventlet.spawn_n(self._drain)
+        self.waiting.append((data, frames))
+        self.waiting_bytes += len(data)
+        self.waiting_packets += len(frames) if frames else 1
+        if self.waiting_bytes > HIGHEST:
+            self.cut()
+        elif self.too_much_since is None and self._is_too_much():
+            self.too_much_since = time.monotonic()
+
+    def _send(self, frame: bytes) -> None:
+        """What the websocket itself has to say takes its turn."""
+        self.write(frame)
+
+    def _is_too_much(self) -> bool:
+        return self.waiting_packets > MOST_PACKETS or self.waiting_bytes > MOST_BYTES
+
+    def _drain(self) -> None:
+        """Send what waits as the socket takes it, or cut off who takes too little. Runs only while something waits."""
+        while self.waiting:
+            try:
+                hubs.trampoline(self.raw, write=True, timeout=PATIENCE)
+                self._send_waiting()
+            except Timeout:
+                if self.is_ending:
+                    self.cut()
+            except OSError:
+                self.cut()
+            if not self._is_too_much():
+                self.too_much_since = None
+            elif self.too_much_since and time.monotonic() - self.too_much_since > PATIENCE:
+                self.cut()
+        if self.drained:
+            self.drained.send()
+
+    def _send_waiting(self) -> None:
+        while self.waiting:
+            data, frames = self.waiting[0]
+            try:
+                sent = self.raw.send(data, AT_ONCE)
+            except BlockingIOError:
+                return
+            self.waiting_bytes -= sent
+            if sent < len(data):
+                self.waiting[0] = (data[sent:], frames)
+                return
+            self.waiting_packets -= len(frames) if frames else 1
+            self.waiting.popleft()
+
+    def end(self) -> Event | None:
+        """Nothing more will be written. What to wait for until all of it is sent, or who should read it is cut off."""
+        self.is_ending = True
+        if self.waiting and self.drained is None:
+            self.drained = Event()
+        return self.drained
+
+    def cut(self) -> None:
+        """Drop what waits, and hang up. Whoever it was comes back and is told what they missed."""
+        self.is_cut = True
+        self.waiting.clear()
+        self.waiting_bytes = self.waiting_packets = 0
+        with suppress(OSError):  # the other end was quicker
+            self.raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+            self.raw.shutdown(socket.SHUT_RDWR)
+
+    @staticmethod
+    def _apply_mask(data: bytes, mask: Sequence[int], length: int | None = None, offset: int = 0) -> bytes:
+        """All bytes at once: eventlet's own goes byte by byte, and 64 KB take 16 ms."""
+        turn = offset % 4
+        key = bytes((*mask[turn:], *mask[:turn])) * (len(data) // 4 + 1)
+        return (int.from_bytes(data, "big") ^ int.from_bytes(key[: len(data)], "big")).to_bytes(len(data), "big")
+
+
+class Upgrade(WebSocketWSGI):
+    """The handshake of a websocket: without compression, which costs more than it saves, and with a `Wire` at its end."""
+
+    def __init__(self, handler: Any, server: Any) -> None:
+        super().__init__(handler, server)
+        self.client = handler.__self__  # engine.io's socket
+        self.support_legacy_versions = False
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
+        return super().__call__(environ, start_response)
+
+    def _handle_hybi_request(self, environ: dict[str, Any]) -> Wire:
+        websocket = super()._handle_hybi_request(environ)
+        wire = Wire(websocket.socket, environ, websocket.version, max_frame_length=self.max_frame_length)
+        self.client.queue.prepare(self.client, wire)
+        return wire
+
+
+class Outbox:
+    """All that goes to one client. engine.io takes it for its queue: `put`, `get`, `join` and `task_done` are for it.
+
+    While somebody polls, packets wait here to be fetched. From an upgrade on they go straight to the wire.
+    """
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        self.client: Any = None  # engine.io's socket, once somebody has told us
+        self.wire: Wire | None = None
+        self.coming: Wire | None = None  # the wire after an upgrade that is not finished yet
+        self.polled: LightQueue | None = LightQueue()
+        self.fresh: list[Frame] = []  # what `flush` will send
+        self.is_held = self.is_over = False
+        self.over: Event | None = None
+
+    def prepare(self, client: Any, wire: Wire) -> None:
+        self.client, self.coming = client, wire
+
+    # engine.io's side
+
+    def put(self, packet: Packet | None) -> None:
+        """A packet to this client alone; None ends it."""
+        if packet is None:
+            self._end()
+        elif self.wire:
+            self.wire.write(_websocket_frame(packet))
+        else:
+            self._keep(packet)
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Packet | None:
+        """The next packet for who polls. On a websocket there is none, until it ends: None. Raises Empty."""
+        if self.wire is None and self.coming is not None and self.client.upgraded:
+            self._upgrade(self.coming)
+        if self.polled is not None:
+            return self.polled.get(block, timeout)[0]
+        if not block:
+            raise Empty
+        if not self.is_over:
+            self.over = Event()
+            self.over.wait()
+        if self.wire and (drained := self.wire.end()):
+            drained.wait()
+        return None
+
+    def task_done(self) -> None:
+        """engine.io counts what it fetched; nobody here waits for that."""
+
+    def join(self) -> None:
+        """Wait for nobody: a reader who never reads would keep us for ever."""
+
+    def _upgrade(self, wire: Wire) -> None:
+        waiting, self.polled, self.wire, self.coming = self.polled, None, wire, None
+        while waiting and not waiting.empty():
+            packet, frame = waiting.get(False)
+            if packet is None:
+                self._end()
+            else:
+                wire.write(_websocket_frame(packet), [frame] if frame else None)
+
+    def _keep(self, packet: Packet, frame: Frame | None = None) -> None:
+        if self.polled is None or self.is_over:
+            return
+        self.polled.put((packet, frame))
+        if self.polled.qsize() > MOST_PACKETS or sum(len(kept.encode()) for kept, _ in self.polled.queue) > HIGHEST:
+            self.cut()
+
+    def _end(self) -> None:
+        self.is_over = True
+        if self.polled is not None:
+            self.polled.put((None, None))
+        elif self.over and not self.over.ready():
+            self.over.send()
+
+    # The gateway's side
+
+    def flush(self, last: list[Frame], joined: bytes) -> tuple[list[Frame], bytes]:
+        """Send what is fresh. Takes and returns what was joined last: most are sent the same as the one before them."""
+        if self.is_held or not self.fresh:
+            return last, joined
+        frames, self.fresh = self.fresh, []
+        if self.wire is None:
+            for frame in frames:
+                self._keep(frame.packet, frame)
+            return last, joined
+        if frames != last:
+            joined = frames[0].wire if len(frames) == 1 else b"".join(frame.wire for frame in frames)
+        self.wire.write(joined, frames)
+        return frames, joined
+
+    def hold(self) -> None:
+        """Keep what is fresh, because an answer has to go out before it."""
+        self.is_held = True
+
+    def release_soon(self) -> None:
+        """Let what was kept go out, as soon as whoever calls this waits for something: what they say before is said before."""
+        eventlet.spawn_n(self._release)
+
+    def _release(self) -> None:
+        self.is_held = False
+        self.flush([], b"")
+
+    def forget(self, subject: str) -> None:
+        """Not a byte about that subject goes out from now on: whoever still waits for some is cut off, and comes back."""
+        waiting: Iterable[Sequence[Frame] | None]
+        if self.wire:
+            waiting = [frames for _, frames in self.wire.waiting]
+        else:
+            waiting = [[frame] if frame else None for _, frame in self.polled.queue] if self.polled else []
+        for frames in (*waiting, self.fresh):
+            if frames is None or any(subject in frame.about for frame in frames):
+                return self.cut()
+
+    def cut(self) -> None:
+        """Drop all that waits, and end the connection."""
+        self.fresh = []
+        if self.wire:
+            self.wire.cut()
+        elif not self.is_over:
+            self.is_over = True
+            self.polled = LightQueue()
+            self.polled.put((None, None))
+            if self.client:  # not now: whoever sends is in the middle of sending to many
+                eventlet.spawn_n(self.client.close, wait=False, abort=True, reason=self.client.server.reason.TRANSPORT_ERROR)
+
+
+def flush(outboxes: Iterable[Outbox]) -> None:
+    """Send what is fresh in each of them, in one piece for each."""
+    last: list[Frame] = []
+    joined = b""
+    for outbox in outboxes:
+        last, joined = outbox.flush(last, joined)
+
+
+def install(engine: Any) -> None:
+    """Have that engine.io server use outboxes for its queues, and wires for its websockets."""
+    engine.create_queue = Outbox
+    engine._async = {**engine._async, "websocket": Upgrade}
