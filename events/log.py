@@ -146,6 +146,15 @@ def append(session: Session, events: Sequence[Event], at: datetime, *, imported:
     session.execute(insert(event_table), rows)
 
 
+_HEAD = select(head_table).where(head_table.c.id == 1)
+_AFTER = (
+    select(event_table)
+    .where(event_table.c.position > bindparam("seen"))
+    .order_by(event_table.c.position)
+    .limit(bindparam("most"))
+)
+
+
 def sees(view: View, event: Event) -> bool:
     """Is the fact told in that view at all?"""
     return event.audience is not None and event.audience <= view
@@ -160,14 +169,13 @@ def begin(session: Session, epoch: str) -> None:
 
 def head(session: Session) -> Head:
     """How far the log has come. Read it *before* the rows of a page, and the page's cursor is never ahead of the page."""
-    row = session.execute(select(head_table).where(head_table.c.id == 1)).one()
+    row = session.execute(_HEAD).one()
     return Head(row.epoch, row.position, tuple(getattr(row, view.word) for view in VIEWS))
 
 
 def after(session: Session, position: int, limit: int) -> list[Entry]:
     """Every fact behind that position, of all views and none, oldest first: what a relay tails."""
-    query = select(event_table).where(event_table.c.position > position).order_by(event_table.c.position).limit(limit)
-    return _entries(session.execute(query))
+    return _entries(session.execute(_AFTER, {"seen": position, "most": limit}))
 
 
 def told(session: Session, view: View, topics: Collection[str], *, after: int, upto: int, limit: int) -> list[Entry]:

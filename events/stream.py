@@ -171,17 +171,18 @@ class Stream:
         The events come last, and nothing waits between reading them and returning them.
         """
         upto = upto or self.delivered
-        allowed = self.source.allowed(actor, topics)
-        asked = set(allowed)
-        if why := self._is_void(actor.view, cursor, upto):
-            return Watch(allowed, Reply("reset", self.cursor(actor.view, upto), why=why), self.source.facts(asked, actor.view))
-        if cursor is not None and not allowed.isdisjoint((IDEAS, BOARD)):
+        ideas = {topic for topic in topics if topic.startswith("idea:")}
+        allowed = self.source.allowed(actor, set(topics) - ideas)
+        moved: set[str] = set()
+        why = self._is_void(actor.view, cursor, upto)
+        if why is None and cursor is not None and not allowed.isdisjoint((IDEAS, BOARD)):
             moved = self._moved(actor, cursor)
-            asked.update(moved if len(moved) <= REPLAY_LIMIT else ())
             if len(moved) > REPLAY_LIMIT:
-                reply = Reply("reset", self.cursor(actor.view, upto), why="too_far")
-                return Watch(allowed, reply, self.source.facts(asked, actor.view))
-        facts = self.source.facts(asked, actor.view)
+                moved, why = set(), "too_far"
+        facts = self.source.facts(allowed | ideas | moved, actor.view)  # of what the view may not see there are none
+        allowed |= ideas & facts.keys()
+        if why is not None:
+            return Watch(allowed, Reply("reset", self.cursor(actor.view, upto), why=why), facts)
         while True:
             before = self.forgotten
             reply = self._missed(actor.view, allowed, cursor, upto)
@@ -230,6 +231,8 @@ class Stream:
         with self.reading() as session:
             subjects = log.moved_since(session, actor.view, Cursor.parse(cursor).number)
         topics = [idea_topic(subject.removeprefix("ideas/")) for subject in subjects]
+        if len(topics) <= REPLAY_LIMIT:
+            return set(topics)
         moved: set[str] = set()
         while topics and len(moved) <= REPLAY_LIMIT:
             some, topics = topics[:REPLAY_LIMIT], topics[REPLAY_LIMIT:]

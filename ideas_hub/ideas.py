@@ -11,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, ForeignKey, Index, String, Text, func, select
+from sqlalchemy.ext.hybrid import hybrid_method
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from events.catalogue import IdeaPosted, IdeaWithdrawn, View
@@ -181,10 +182,12 @@ class Idea(Guarded, Base):
     def answer_by_ref(self) -> str | None:
         return self.answer_by.ref if self.answer_by else None
 
+    @hybrid_method
     def comments_in(self, view: View) -> int:
         """How many comments that view may see."""
         return sum((self.comments_public, self.comments_staff, self.comments_leadership)[: view + 1])
 
+    @hybrid_method
     def version_in(self, view: View) -> int:
         """How often something that this view may see has changed."""
         return sum((self.changes_public, self.changes_staff, self.changes_leadership)[: view + 1])

@@ -4,10 +4,11 @@ which are the same question."""
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, TypeVar
+from functools import cache
+from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session, lazyload
+from sqlalchemy import Select, bindparam, label, select
+from sqlalchemy.orm import Session, joinedload, lazyload, selectinload
 
 from events import log
 from events.catalogue import (
@@ -41,14 +42,21 @@ from ideas_hub.cards import first_words
 from ideas_hub.comments import Comment
 from ideas_hub.db import reading
 from ideas_hub.errors import Sentence, _
-from ideas_hub.ideas import Idea, Stage, stage_counts
+from ideas_hub.ideas import Authorship, Idea, Stage, stage_counts
 from ideas_hub.people import Actor, Person, PersonCard
 from ideas_hub.permissions import find, visible_in
 from ideas_hub.sponsors import SponsorTerm
 from ideas_hub.stages import STAGE_LABELS, StageChange
 
 Data = dict[str, Any]
-M = TypeVar("M")
+
+# What is not told of a row is not read with it.
+WITHOUT: Mapping[Any, Sequence[Any]] = {
+    Idea: (lazyload("*"), selectinload(Idea.authorships).options(joinedload(Authorship.person).lazyload(Person.held))),
+    Comment: (lazyload(Comment.author, Person.held),),
+    Answer: (lazyload(Answer.by, Person.held),),
+    Person: (lazyload(Person.held),),
+}
 NEWS_AMONG = 5000  # of what a view was told last, is looked for news
 
 # What a line of a timeline says, by the event's type. The names in it are those of the event's data.
@@ -114,16 +122,16 @@ class Live:
         allowed = always & set(topics)
         if refs := _refs(topics):
             with reading() as session:
-                seen = session.scalars(select(Idea.ref).where(Idea.ref.in_(refs), visible_in(actor.view, Idea)))
-                allowed |= {idea_topic(ref) for ref in seen}
+                allowed |= {idea_topic(ref) for ref in session.scalars(_seen(actor.view), {"refs": refs})}
         return allowed
 
     def facts(self, topics: Collection[str], view: View) -> dict[str, Data]:
         """The tallies of those topics as the view sees them now; nothing for what it may not see."""
         with reading() as session:
-            query = select(Idea).where(Idea.ref.in_(_refs(topics)), visible_in(view, Idea)).options(lazyload("*"))
-            ideas = session.scalars(query.order_by(Idea.ref)).all()
-            facts = {idea_topic(idea.ref): _tallies(idea, view) for idea in ideas}
+            facts: dict[str, Data] = {}
+            if refs := _refs(topics):
+                for row in session.execute(_tallies(view), {"refs": refs}).mappings():
+                    facts[idea_topic(row["ref"])] = {name: value for name, value in row.items() if name != "ref"}
             if BOARD in topics:
                 counts = {stage.value: count for stage, count in stage_counts(session, view).items()}
                 facts[BOARD] = {"counts": counts, "version": log.head(session).number(view)}
@@ -147,12 +155,11 @@ class Live:
             return data
         if isinstance(event, IdeaRestricted) and found.view < View.named(event.to):
             return data
-        idea = found.ideas.get(event.idea)
-        if idea is None or (isinstance(event, IdeaTookIn) and event.merged not in found.ideas):
+        if event.idea not in found.seen or (isinstance(event, IdeaTookIn) and event.merged not in found.seen):
             return None
         if isinstance(event, CommentEvent):
             return self._comment_data(event, data, found)
-        return data | self._idea_data(event, idea, found)
+        return data | self._idea_data(event, found.ideas[event.idea], found)
 
     def _comment_data(self, event: CommentEvent, data: Data, found: "_Found") -> Data | None:
         data["comment"] = event.comment
@@ -185,7 +192,7 @@ class Live:
         if isinstance(event, CoAuthorJoined | CoAuthorLeft):
             data["co_author"] = found.person(event.person)
         if isinstance(event, IdeaMerged):
-            data["into"] = event.into if event.into in found.ideas else None
+            data["into"] = event.into if event.into in found.seen else None
         return data
 
 
@@ -197,16 +204,18 @@ class _Found:
         refs = {event.idea for event in events if isinstance(event, IdeaEvent)}
         refs |= {event.into for event in events if isinstance(event, IdeaMerged)}
         refs |= {event.merged for event in events if isinstance(event, IdeaTookIn)}
-        self.ideas = _by(session, Idea, "ref", refs, visible_in(view, Idea))
+        self.seen = set(session.scalars(_seen(view), {"refs": list(refs)})) if refs else set()
+        told = [event for event in events if isinstance(event, IdeaEvent) and not isinstance(event, CommentEvent)]
+        whole = {event.idea for event in told} | {event.merged for event in told if isinstance(event, IdeaTookIn)}
+        self.ideas = _by(session, Idea, "ref", whole & self.seen)
         named = {event.comment for event in events if isinstance(event, CommentEvent) and not event.is_tombstone}
-        self.comments = _by(session, Comment, "ref", named, visible_in(view, Comment))
+        self.comments = _by(session, Comment, "ref", named, view)
         above = {comment.parent_id for comment in self.comments.values() if comment.parent_id}
         self.parents = {comment.id: comment.ref for comment in _by(session, Comment, "id", above).values()}
         self.answers = _by(session, Answer, "ref", {e.answer for e in events if isinstance(e, IdeaAnswered)})
         self.changes = _by(session, StageChange, "id", {e.change for e in events if isinstance(e, IdeaStageChanged)})
         terms = {event.term for event in events if isinstance(event, IdeaSponsored | IdeaSponsorLeft)}
         self.terms = _by(session, SponsorTerm, "id", terms)
-        told = [event for event in events if isinstance(event, IdeaEvent)]
         people = {ref for event in told for name in ("by", "sponsor", "person") if (ref := getattr(event, name, ""))}
         self.people = _by(session, Person, "ref", people)
 
@@ -214,11 +223,22 @@ class _Found:
         return person_json(self.people[ref].card()) if ref in self.people else None
 
 
-def _by(session: Session, model: type[M], key: str, values: Collection[Any], *conditions: Any) -> dict[Any, M]:
+def _by(session: Session, model: Any, key: str, values: Collection[Any], view: View | None = None) -> dict[Any, Any]:
+    """The rows with those keys that the view may see; where none is named, whatever they are."""
     if not values:
         return {}
-    column = getattr(model, key)
-    return {getattr(row, key): row for row in session.scalars(select(model).where(column.in_(values), *conditions))}
+    return {getattr(row, key): row for row in session.scalars(_rows(model, key, view), {"keys": list(values)})}
+
+
+@cache
+def _seen(view: View) -> Select[Any]:
+    return select(Idea.ref).where(Idea.ref.in_(bindparam("refs", expanding=True)), visible_in(view, Idea))
+
+
+@cache
+def _rows(model: Any, key: str, view: View | None) -> Select[Any]:
+    wanted = select(model).where(getattr(model, key).in_(bindparam("keys", expanding=True)))
+    return (wanted if view is None else wanted.where(visible_in(view, model))).options(*WITHOUT.get(model, ()))
 
 
 def _refs(topics: Iterable[str]) -> list[str]:
@@ -226,14 +246,13 @@ def _refs(topics: Iterable[str]) -> list[str]:
     return [ref for ref in refs if ref.isascii() and ref.isprintable()]  # PostgreSQL refuses to look for some others
 
 
-def _tallies(idea: Idea, view: View) -> Data:
-    return {
-        "votes": idea.votes,
-        "votes_residents": idea.votes_residents,
-        "votes_staff": idea.votes_staff,
-        "comments": idea.comments_in(view),
-        "version": idea.version_in(view),
-    }
+@cache
+def _tallies(view: View) -> Select[*tuple[Any, ...]]:
+    """The query for the tallies of some ideas as a view sees them. Made once: they are asked for all the time."""
+    tallies = (Idea.votes, Idea.votes_residents, Idea.votes_staff)
+    own = (label("comments", Idea.comments_in(view)), label("version", Idea.version_in(view)))
+    wanted = Idea.ref.in_(bindparam("refs", expanding=True))
+    return select(Idea.ref, *tallies, *own).where(wanted, visible_in(view, Idea)).order_by(Idea.ref)
 
 
 # Timelines
