@@ -1,7 +1,8 @@
 """The database: one door for reading, one for changing, and the place where events are recorded with the change.
 
 SQLite: readers have connections of their own; there is one for writing, taken in turn, so that a transaction never waits
-for another one of this process while it holds anything. PostgreSQL: each transaction has a connection from the pool.
+for another one of this process while it holds anything. Those that are ready at the same time are committed as a group, with
+one fsync for all. PostgreSQL: each transaction has a connection from the pool, and is committed alone.
 """
 
 import fcntl
@@ -12,8 +13,10 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
+from copy import copy
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import IO, Any
 
@@ -21,7 +24,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, Row
 from sqlalchemy.dialects import postgresql as postgresql_dialect
 from sqlalchemy.dialects import sqlite as sqlite_dialect
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, StatementError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
 from events import log
@@ -36,6 +39,8 @@ except ModuleNotFoundError:
 
 SAFE_FOR_TWO_WRITERS = (3, 51, 3)  # SQLite before it can corrupt a WAL file that two processes write
 WAIT_FOR_WRITER = 5.0  # seconds, for another process to finish its transaction
+MOST_TOGETHER = 100  # commands in a group
+LONGEST_GATHERING = 0.05  # seconds from the begin of a group until it takes no more commands
 LETTERS = "23456789bcdfghjkmnpqrstvwxyz"  # no vowels: a reference never spells a word
 
 
@@ -113,14 +118,38 @@ class Database(ABC):
     def close(self) -> None: ...
 
 
+@dataclass(slots=True)
+class Group:
+    """Commands on SQLite that are committed together: how many have `done` their work, and the `error` that undid it."""
+
+    connection: Connection
+    transaction: sa.RootTransaction
+    done: int = 0
+    until: float = field(default_factory=lambda: time.monotonic() + LONGEST_GATHERING)
+    error: StatementError | None = None
+
+    @property
+    def takes_more(self) -> bool:
+        return self.error is None and self.done < MOST_TOGETHER and time.monotonic() < self.until
+
+
 class SQLite(Database):
+    """Group commit: each command has a savepoint in the transaction of its group, and returns when that is committed.
+
+    Who has the turn may change `group` and what is written; it is held while a command is at work, and during the commit. A
+    command takes it twice: to do its work, and then, behind all who waited for it meanwhile, to commit what they did together.
+    So nobody waits for others to come, and while a commit is under way the next group gathers before the turn.
+    """
+
     def __init__(self, url: sa.URL) -> None:
         super().__init__(url)
         self.turn = threading.Lock()
+        self.group: Group | None = None  # the one that is open
         self.claim: IO[str] | None = None
         self.readers = self._engine("BEGIN", "query_only=ON", "busy_timeout=250", "cache_size=-8000")
         self.writer = self._engine("BEGIN IMMEDIATE", "busy_timeout=0", pool_size=1, max_overflow=0)
         self.read_session = sessionmaker(self.readers, expire_on_commit=False)
+        sa.event.listen(self.writer, "handle_error", self._notice)
 
     @property
     def engine(self) -> Engine:
@@ -177,35 +206,81 @@ class SQLite(Database):
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
-        with self.turn, self.writer.connect() as connection:
+        since = time.monotonic()
+        with ExitStack() as afterwards, self.turn:
+            group = self._gathering(since)
+            afterwards.callback(self._settle, group)
+            with Session(group.connection, expire_on_commit=False, join_transaction_mode="create_savepoint") as session:
+                yield session
+                _finish(session)
+                session.commit()
+                group.done += 1
+
+    def _gathering(self, since: float) -> Group:
+        """The group that takes one more command. Raises Busy where another process has been writing `since` too long ago."""
+        if self.group is not None and not self.group.takes_more:
+            self._commit(self.group)
+        if self.group is None:
             if self.claim is None and sqlite.sqlite_version_info < SAFE_FOR_TWO_WRITERS:
                 self._claim(_("A server writes to %(file)s, and this SQLite is too old for two to do so. Stop it first."))
-            transaction = self._begin(connection)
-            try:
-                with Session(connection, expire_on_commit=False, join_transaction_mode="rollback_only") as session:
-                    yield session
-                    _finish(session)
-                try:
-                    self.offload(transaction.commit)
-                except DBAPIError:
-                    connection.invalidate()  # a COMMIT that failed leaves its transaction open
-                    raise
-            finally:
-                if transaction.is_active:
-                    transaction.rollback()
+            self.group = self._begin(patience=since + WAIT_FOR_WRITER)
+        return self.group
 
-    def _begin(self, connection: Connection) -> sa.RootTransaction:
+    def _begin(self, patience: float) -> Group:
         """Take the write lock. Another process may hold it: wait for that in small naps, so that the loop goes on."""
-        patience = time.monotonic() + WAIT_FOR_WRITER
-        while True:
+        connection = self.writer.connect()
+        try:
+            while True:
+                try:
+                    return Group(connection, connection.begin())
+                except OperationalError as taken:
+                    if "locked" not in str(taken.orig):
+                        raise
+                    if time.monotonic() > patience:
+                        raise Busy from taken
+                    time.sleep(0.01)
+        except BaseException:
+            connection.close()
+            raise
+
+    def _notice(self, context: sa.ExceptionContext) -> None:
+        """A full disk makes SQLite roll back all of a transaction, savepoints and what other commands did included."""
+        at_fault = context.connection
+        if self.group is None or at_fault is None or at_fault is not self.group.connection:
+            return
+        if not at_fault.connection.dbapi_connection.in_transaction:  # type: ignore[union-attr]
+            self.group.error = context.sqlalchemy_exception
+            context.is_disconnect = True  # nothing more is done on it, least of all outside a transaction
+
+    def _settle(self, group: Group) -> None:
+        """What the commands of a group did is durable when this returns. Where nothing of it is there, this raises why.
+
+        A command that was refused is told so as well: its refusal may rest on what the commands before it did.
+        """
+        time.sleep(0)  # let those in who are ready
+        with self.turn:
+            self._commit(group)
+        if group.error is not None:
+            raise copy(group.error)
+
+    def _commit(self, group: Group) -> None:
+        """End the group, unless somebody else has done so."""
+        if group is not self.group:
+            return
+        self.group = None
+        with group.connection:
+            if group.error is not None or not group.done:
+                return
             try:
-                return connection.begin()
-            except OperationalError as taken:
-                if "locked" not in str(taken.orig):
+                self.offload(group.transaction.commit)
+            except BaseException as error:
+                # Whatever ended it: the others have to be told something, by errors they can handle.
+                group.error = error if isinstance(error, DBAPIError) else InterfaceError("COMMIT", None, error)
+                group.connection.invalidate()  # a COMMIT that failed leaves its transaction open
+                if not isinstance(error, Exception):
                     raise
-                if time.monotonic() > patience:
-                    raise Busy from taken
-                time.sleep(0.01)
+                return
+        self.committed()
 
 
 class PostgreSQL(Database):
@@ -243,6 +318,7 @@ class PostgreSQL(Database):
             yield session
             _finish(session)
             session.commit()
+        self.committed()
 
     @contextmanager
     def writing_alone(self, name: str) -> Iterator[Session]:
@@ -304,7 +380,6 @@ def transaction() -> Iterator[Session]:
         return
     with database().writing() as session:
         yield session
-    database().committed()
 
 
 @contextmanager
@@ -319,7 +394,6 @@ def shared_transaction(name: str) -> Iterator[Session]:
             yield session
         finally:
             _shared.reset(before)
-    database().committed()
 
 
 def record(session: Session, event: Event) -> None:
