@@ -114,6 +114,7 @@ class Door:
 
 def serve(app: Flask) -> None:
     """Serve until SIGTERM or SIGINT, then finish what is under way. A second server on the same SQLite file is refused."""
+    _read_templates(app)
     database = db.database()
     database.offload = tpool.execute  # an fsync would block the loop
     with app.app_context():
@@ -148,6 +149,13 @@ def serve(app: Flask) -> None:
     if dropped := door.wait(until):
         logger.warning("%d connections did not end within %g seconds, and were cut", dropped, FAREWELL)
     relay.stop()
+
+
+def _read_templates(app: Flask) -> None:
+    """Each page is of this version from now on, whatever comes to lie in its folder before this server ends, and no page has to
+    be made ready while somebody waits."""
+    for name in app.jinja_env.list_templates():
+        app.jinja_env.get_template(name)
 
 
 def _told_to_stop() -> Event:

@@ -55,21 +55,22 @@ def current() -> str | None:
         return MigrationContext.configure(session.connection()).get_current_revision()
 
 
-@cache
 def newest() -> str | None:
     """The revision that this code needs."""
-    return ScriptDirectory.from_config(_config()).get_current_head()
+    return _revisions()[0]
 
 
 def is_behind() -> bool:
     """Does the open database lack what this code needs? A newer one lacks nothing: servers are restarted one by one."""
-    here = current()
-    return here != newest() and (here is None or here in _known())
+    here, (head, known) = current(), _revisions()
+    return here != head and (here is None or here in known)
 
 
 @cache
-def _known() -> frozenset[str]:
-    return frozenset(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
+def _revisions() -> tuple[str | None, frozenset[str]]:
+    """The newest revision, and all: those of when it was first asked. A newer version may come to lie in the folder meanwhile."""
+    scripts = ScriptDirectory.from_config(_config())
+    return scripts.get_current_head(), frozenset(script.revision for script in scripts.walk_revisions())
 
 
 def _config() -> Config:

@@ -1,11 +1,13 @@
 """A second server: beside others on PostgreSQL, refused on one SQLite file, and never on a port that is taken."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import requests
 
 from ideas_hub import db
 from tests.support.hub import ROOT, environment
@@ -49,3 +51,25 @@ def test_a_second_server_on_one_port_is_refused_in_one_line(hub: db.Database, da
     assert second.returncode == 1
     assert second.stderr.startswith(f"IDEAS_HUB_PORT {first.port} on 127.0.0.1 cannot be listened on: ")
     assert second.stderr.count("\n") == 1
+
+
+ELSEWHERE = """
+from jinja2 import ChoiceLoader, FileSystemLoader
+made = wsgi.create_app
+def create_app(*settings):
+    app = made(*settings)
+    app.jinja_loader = ChoiceLoader([FileSystemLoader({folder!r}), app.jinja_loader])
+    return app
+wsgi.create_app = create_app
+"""
+
+
+@pytest.mark.sqlite_only
+def test_a_server_shows_the_pages_of_its_own_version_when_a_newer_one_lies_in_its_folder(hub: db.Database, server, tmp_path):
+    """As between `git pull` and the restart: pages of which one half is new and the other old are no pages."""
+    folder = shutil.copytree(ROOT / "web" / "templates", tmp_path / "templates")
+    running = server(altered=ELSEWHERE.format(folder=str(folder)))
+    for template in folder.rglob("*.html"):
+        template.write_text("{{ of_tomorrow.and_not_of_today() }}")
+    for path in ("/", "/ideas", "/board", "/developers", "/sign-in"):
+        assert requests.get(running.url + path, timeout=10).status_code == 200, path
