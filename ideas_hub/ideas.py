@@ -260,7 +260,8 @@ def post_idea(
     require(actor, "post", audience)
     words = Texts(**checked(texts))
     with transaction() as session:
-        idea = Idea(audience=audience, effective_audience=audience, posted_at=now(), stage_since=now())
+        at = now()
+        idea = Idea(audience=audience, effective_audience=audience, posted_at=at, stage_since=at)
         for name in ("title", "problem", "proposal", "gain", "cost_of_inaction", "place"):
             setattr(idea, name, getattr(words, name))
         idea.place_key = place_key(idea.place)

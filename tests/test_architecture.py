@@ -53,6 +53,7 @@ READING_ORDER = [
     "board",
     "live",
     "chores",
+    "verify",
     "schema",
 ]
 FRAMEWORKS = {"flask", "flask_socketio", "flask_wtf", "flask_smorest", "socketio", "engineio", "marshmallow", "eventlet"}

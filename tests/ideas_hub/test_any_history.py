@@ -27,6 +27,7 @@ from ideas_hub.permissions import visible_in
 from ideas_hub.settings import change_settings
 from ideas_hub.sponsors import SponsorTerm, end_sponsorship, name_sponsor, take_on
 from ideas_hub.stages import StageChange
+from ideas_hub.verify import verify
 from ideas_hub.votes import Vote, VoteDay, cast_vote, withdraw_vote
 from ideas_hub.whole import whole_idea
 from tests import make
@@ -161,6 +162,7 @@ def test_after_any_history_all_that_is_kept_twice_agrees(hub, clock, seed):
     check_comments()
     check_stages_terms_and_clocks()
     check_log()
+    assert not [check for check in verify() if check.wrong]
 
 
 def check_votes():

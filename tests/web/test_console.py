@@ -1,8 +1,11 @@
 """The commands at the console, as somebody who sets up a council runs them."""
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 
+from ideas_hub import db
+from ideas_hub.ideas import Idea
 from ideas_hub.people import NOBODY
 from ideas_hub.settings import current_settings, themes
 from ideas_hub.whole import whole_idea
@@ -54,3 +57,23 @@ def test_what_cannot_be_done_is_said_in_one_line_and_changes_nothing(console, wo
     assert why in done.output
     assert done.output.count("\n") == 1
     assert current_settings() == before
+
+
+def test_a_hub_that_agrees_with_its_log_is_verified_check_by_check(console):
+    make.idea(votes=2)
+    done = console("verify")
+    assert done.exit_code == 0
+    lines = done.output.splitlines()
+    assert len(lines) > 10
+    assert all(line.startswith("ok ") for line in lines)
+    assert "votes: tally = rows = ledger, and none twice: 1 ideas" in done.output
+
+
+def test_a_hub_that_does_not_is_refused_and_the_idea_named(console):
+    ref = make.idea(votes=2)
+    with db.transaction() as session:
+        session.execute(sa.update(Idea).values(votes=Idea.votes + 1))
+    done = console("verify")
+    assert done.exit_code == 1
+    assert f"{ref}: the tally is 3 (2, 0), and the rows are 2 (2, 0)" in done.output
+    assert done.output.splitlines()[-1] == "Error: 1 of 15 checks found what should not be."

@@ -15,7 +15,7 @@ from ideas_hub.errors import Invalid, Refusal
 from ideas_hub.people import Kind, Role, add_person, name_lead
 from ideas_hub.sessions import make_token
 from ideas_hub.settings import add_theme, change_settings, current_settings
-from web.cli import demo, play
+from web.cli import demo, play, verifying
 from web.cli.importing import READERS, running
 
 person = AppGroup("person", help="People of the hub.")
@@ -30,6 +30,7 @@ def init_app(app: Flask) -> None:
     app.cli.add_command(council)
     app.cli.add_command(demo_command)
     app.cli.add_command(import_command)
+    app.cli.add_command(verify_command)
 
 
 def plainly(work: Callable[..., Any]) -> Callable[..., Any]:
@@ -146,10 +147,25 @@ def demo_command(if_empty: bool, small: bool, acts: bool, speed: float, minutes:
 @plainly
 def import_command(files: tuple[Path, ...]) -> None:
     """Bring in ideas and comments from files of other places, each row once. Run it again to go on where it was stopped."""
-    if schema.current() != schema.newest():
-        raise click.ClickException("The database is not at the schema this code needs: run `flask migrate`.")
+    _check_schema()
     try:
         running.run(files, READERS)
     except SQLAlchemyError as away:
         why = away.__cause__ or away
         raise click.ClickException(f"The database stopped this: {why}. What came in stays; run it again to go on.") from away
+
+
+@click.command("verify")
+@plainly
+def verify_command() -> None:
+    """Hold tallies, rows, histories and the log against each other, beside running servers, and say what does not agree."""
+    try:
+        _check_schema()
+        verifying.run()
+    except SQLAlchemyError as away:
+        raise click.ClickException(f"The database cannot be read: {away.__cause__ or away}") from away
+
+
+def _check_schema() -> None:
+    if schema.current() != schema.newest():
+        raise click.ClickException("The database is not at the schema this code needs: run `flask migrate`.")

@@ -1,0 +1,451 @@
+"""Whether all that is kept twice agrees: columns with rows, rows with the fold of the log, and the log with its head.
+
+Queries only. All is read in one transaction, which sees one moment: beside a busy server nothing is reported that is not so.
+The log and the votes are streamed, so memory grows with the most voted idea and not with the hub. What is said here is for
+who keeps the hub running, and like a log line it is not translated; things are named by position or reference.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from itertools import accumulate
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Row, select
+from sqlalchemy.orm import Session
+
+from events import log
+from events.catalogue import (
+    VIEWS,
+    CommentHidden,
+    CommentPosted,
+    CommentRestored,
+    CommentWithdrawn,
+    HubImported,
+    IdeaAnswerDue,
+    IdeaAnswered,
+    IdeaAnswerOverdue,
+    IdeaHidden,
+    IdeaMerged,
+    IdeaOpenedToPublic,
+    IdeaPosted,
+    IdeaRestored,
+    IdeaRestricted,
+    IdeaSponsored,
+    IdeaSponsorLeft,
+    IdeaStageChanged,
+    IdeaTookIn,
+    IdeaWithdrawn,
+    View,
+    VoteCast,
+    VoteWithdrawn,
+)
+from ideas_hub.answers import Answer, AnswerClock
+from ideas_hub.audiences import Hiding
+from ideas_hub.comments import Comment
+from ideas_hub.db import reading
+from ideas_hub.ideas import CourseCount, Idea, Stage, StageCount, month_of
+from ideas_hub.imports import Origin, Thing
+from ideas_hub.people import Kind
+from ideas_hub.sponsors import SponsorTerm
+from ideas_hub.stages import StageChange
+from ideas_hub.votes import Vote, VoteDay
+
+IDEAS, ROWS = 50, 2_000  # ideas that are looked at together; rows that are fetched together
+MOST_NAMED = 5  # offenders of a check
+MIDNIGHT = timedelta(minutes=1)  # a vote is counted on its day, and numbered a moment later: perhaps on the next one
+MOMENT = timedelta(seconds=1)  # the clock was once read twice for what happened at once
+
+Advance = Callable[[int, int], None]
+"""Told how much is done, and of how much."""
+
+
+@dataclass(slots=True)
+class Check:
+    """What is held against what; how much of it was seen; how many offenders there are, and the first of them."""
+
+    name: str
+    of: str
+    seen: int = 0
+    wrong: int = 0
+    first: list[str] = field(default_factory=list)
+
+    def complain(self, about: object, complaints: Iterable[str]) -> None:
+        """Whatever is said about one thing makes it one offender."""
+        if said := "; ".join(complaints):
+            self.wrong += 1
+            if len(self.first) < MOST_NAMED:
+                self.first.append(f"{about}: {said}")
+
+
+@dataclass(slots=True)
+class Fact:
+    """A fact of an idea as it stands in the log."""
+
+    type: str
+    data: dict[str, Any]
+    audience: int | None
+
+
+@dataclass(slots=True)
+class Ledger:
+    """The fold of what the log says of an idea's votes: who has one, what was impossible, and how it went day by day."""
+
+    standing: set[str] = field(default_factory=set)
+    impossible: list[str] = field(default_factory=list)
+    seen: int = 0
+    days: Counter[date] = field(default_factory=Counter)
+    early: Counter[date] = field(default_factory=Counter)  # facts so soon after midnight that the day before may have them
+
+    def cast(self, voter: str, at: datetime) -> None:
+        if voter in self.standing:
+            self.impossible.append("the ledger has a vote cast twice")
+        self.standing.add(voter)
+        self._count(at, +1)
+
+    def withdraw(self, voter: str, at: datetime) -> None:
+        if voter not in self.standing:
+            self.impossible.append("the ledger has a vote withdrawn that was not there")
+        self.standing.discard(voter)
+        self._count(at, -1)
+
+    def _count(self, at: datetime, change: int) -> None:
+        self.seen += 1
+        self.days[at.date()] += change
+        self.early[at.date()] += at - at.replace(hour=0, minute=0, second=0, microsecond=0) < MIDNIGHT
+
+
+@dataclass(slots=True)
+class Story:
+    """An idea, every row that hangs on it in the order of their keys, and what the log says of it."""
+
+    idea: Row[Any]
+    rows: dict[type, list[Row[Any]]]
+    facts: list[Fact] = field(default_factory=list)
+    ledger: Ledger = field(default_factory=Ledger)
+    kinds: Counter[Kind] = field(default_factory=Counter)  # of the vote rows
+    unmatched: int = 0  # vote rows that the ledger does not know
+
+    def of(self, *kinds: type) -> list[Fact]:
+        """The facts of those types, in their order."""
+        types = {kind.type for kind in kinds}  # type: ignore[attr-defined]
+        return [fact for fact in self.facts if fact.type in types]
+
+    def told(self, kind: type, name: str) -> list[Any]:
+        """What the facts of a type carry under a name."""
+        return [fact.data[name] for fact in self.of(kind)]
+
+    def add_fact(self, row: Row[Any]) -> None:
+        if row.type == VoteCast.type:
+            self.ledger.cast(row.data["voter"], row.at)
+        elif row.type == VoteWithdrawn.type:
+            self.ledger.withdraw(row.data["voter"], row.at)
+        else:
+            self.facts.append(Fact(row.type, row.data, row.audience))
+
+    def add_vote(self, voter: str, kind: Kind) -> None:
+        self.kinds[kind] += 1
+        if voter in self.ledger.standing:
+            self.ledger.standing.remove(voter)
+        else:
+            self.unmatched += 1
+
+
+# What is true of each idea: each yields what is not
+
+
+def votes(story: Story) -> Iterator[str]:
+    idea, kinds = story.idea, story.kinds
+    tally, counted = (idea.votes_residents, idea.votes_staff), (kinds[Kind.RESIDENT], kinds[Kind.STAFF])
+    if tally != counted or idea.votes != kinds.total():
+        yield f"the tally is {idea.votes} {tally}, and the rows are {kinds.total()} {counted} (residents, staff)"
+    if story.unmatched:
+        yield f"{story.unmatched} votes that the ledger does not know"
+    if missing := len(story.ledger.standing):
+        yield f"{missing} votes of the ledger that have no row"
+    for what, times in Counter(story.ledger.impossible).items():
+        yield what if times == 1 else f"{what}, {times} times"
+
+
+def days(story: Story) -> Iterator[str]:
+    rows, ledger = story.rows[VoteDay], story.ledger
+    counted = (sum(row.residents for row in rows), sum(row.staff for row in rows))
+    if counted != (story.kinds[Kind.RESIDENT], story.kinds[Kind.STAFF]):
+        yield f"the days add up to {counted} (residents, staff)"
+    change = Counter({row.day: row.residents + row.staff for row in rows})
+    change.subtract(ledger.days)
+    apart = dict(zip(sorted(change), accumulate(change[day] for day in sorted(change)), strict=True))
+    if off := [day for day, difference in apart.items() if abs(difference) > ledger.early[day + timedelta(days=1)]]:
+        yield f"from {off[0]} on they differ from the ledger"
+
+
+def comments(story: Story) -> Iterator[str]:
+    idea, rows = story.idea, {row.ref: row for row in story.rows[Comment]}
+    posted = {fact.data["comment"]: fact.audience for fact in story.of(CommentPosted)}
+    if posted != {ref: row.audience for ref, row in rows.items()} or len(posted) != len(story.of(CommentPosted)):
+        yield f"{len(rows)} comments, and the log has {len(story.of(CommentPosted))} posted"
+    if set(story.told(CommentWithdrawn, "comment")) != {ref for ref, row in rows.items() if row.withdrawn_at}:
+        yield "others are withdrawn than the log says"
+    last = {fact.data["comment"]: fact.type for fact in story.of(CommentHidden, CommentRestored)}
+    if {ref for ref, type in last.items() if type == CommentHidden.type} != {ref for ref in rows if rows[ref].hidden_itself}:
+        yield "others are hidden than the log says"
+    for ref, row in rows.items():
+        if row.effective_audience != max(row.audience, idea.effective_audience) or row.hidden != (
+            row.hidden_itself or idea.hidden
+        ):
+            yield f"comment {ref} does not follow its idea"
+    if not idea.hidden:  # they are counted anew when it is shown again
+        shown = Counter(row.effective_audience for row in rows.values() if not (row.hidden or row.held or row.withdrawn_at))
+        kept = (idea.comments_public, idea.comments_staff, idea.comments_leadership)
+        if kept != tuple(shown[view] for view in VIEWS):
+            yield f"the tally is {kept}, and the rows are {tuple(shown[view] for view in VIEWS)} (of each audience)"
+
+
+def audiences(story: Story) -> Iterator[str]:
+    idea = story.idea
+    if [fact.type for fact in story.facts].count(IdeaPosted.type) != 1:
+        yield "the log does not have it posted once"
+    audience, hidden = None, False
+    for fact in story.facts:
+        if fact.type in (IdeaHidden.type, IdeaRestored.type):
+            hidden = fact.type == IdeaHidden.type
+        elif fact.type == IdeaPosted.type:
+            audience = fact.audience
+        elif fact.type == IdeaRestricted.type:
+            audience = View.named(fact.data["to"])
+        elif fact.type == IdeaOpenedToPublic.type:
+            audience = None if hidden else fact.audience  # of a hidden one nobody is told to whom it was opened
+    if audience not in (None, idea.audience) or idea.effective_audience != idea.audience:
+        yield "its audience is not what the log says"
+    if hidden != idea.hidden:
+        yield "hidden, and the log says it is shown" if idea.hidden else "shown, and the log says it is hidden"
+    if len(story.of(IdeaWithdrawn)) != (idea.withdrawn_at is not None):
+        yield "withdrawn or not, the log says otherwise"
+    if sorted(row.id for row in story.rows[Hiding]) != sorted(
+        fact.data["hiding"] for fact in story.of(IdeaHidden, CommentHidden)
+    ):
+        yield "others hid it than the log says"
+
+
+def stages(story: Story) -> Iterator[str]:
+    idea, rows = story.idea, story.rows[StageChange]
+    if [row.was for row in rows] != [Stage.NEW, *(row.stage for row in rows)][: len(rows)]:
+        yield "its stages do not follow from each other"
+    stage, since = (rows[-1].stage, rows[-1].at) if rows else (Stage.NEW, idea.posted_at)
+    if idea.stage is not stage or abs(idea.stage_since - since) > MOMENT:
+        yield f"it is {idea.stage} since {idea.stage_since:%Y-%m-%d}, and its history ends with {stage} on {since:%Y-%m-%d}"
+    first = {row.stage: row.at for row in reversed(rows)}
+    if (idea.explored_at, idea.tried_at) != (first.get(Stage.EXPLORING), first.get(Stage.TRIAL)):
+        yield "when it was first explored or tried is not what its history says"
+    told = [(fact.data["change"], fact.data["was"], fact.data["to"]) for fact in story.of(IdeaStageChanged)]
+    if told != [(row.id, row.was, row.stage) for row in rows if row.stage is not Stage.MERGED]:
+        yield "its history is not what the log says"
+    if story.told(IdeaMerged, "into") != [row.note for row in rows if row.stage is Stage.MERGED]:
+        yield "the log does not say into which idea it was merged"
+
+
+def sponsors(story: Story) -> Iterator[str]:
+    idea, rows = story.idea, story.rows[SponsorTerm]
+    open_terms = [row.person_id for row in rows if row.until is None]
+    if open_terms != ([] if idea.sponsor_id is None else [idea.sponsor_id]):
+        yield f"{len(open_terms)} terms are open, and they are not its sponsor's"
+    begun, ended = story.told(IdeaSponsored, "term"), story.told(IdeaSponsorLeft, "term")
+    if begun != [row.id for row in rows] or ended != [row.id for row in rows if row.until is not None]:
+        yield "its terms are not what the log says"
+
+
+def clocks(story: Story) -> Iterator[str]:
+    idea, rows, given = story.idea, story.rows[AnswerClock], story.rows[Answer]
+    if story.told(IdeaAnswerDue, "due") != [row.due.isoformat() for row in rows]:
+        yield "its clock is not what the log says"
+    if [row.due for row in rows if row.stopped_at is None] != ([] if idea.answer_due is None else [idea.answer_due]):
+        yield f"an answer is due on {idea.answer_due}, and its clock says otherwise"
+    if idea.answer_due is not None and (given or idea.stage is Stage.MERGED):
+        yield "its clock runs on after the answer"
+    said = len(story.of(IdeaAnswerOverdue))
+    if said != sum(row.overdue_told for row in rows) and (said or idea.withdrawn_at is None):
+        yield f"the log says {said} times that its answer is overdue"
+    if story.told(IdeaAnswered, "answer") != [row.ref for row in given]:
+        yield "its answers are not what the log says"
+    if idea.answered_at != (given[-1].at if given else None):
+        yield "when it was answered is not when its last answer was given"
+
+
+def merges(story: Story) -> Iterator[str]:
+    if (story.idea.stage is Stage.MERGED) != (len(story.of(IdeaMerged)) == 1):
+        yield "merged or not, the log says otherwise"
+    if story.of(IdeaMerged) and story.kinds:
+        yield f"merged, and {story.kinds.total()} votes were left behind"
+
+
+OF_IDEAS: dict[Callable[[Story], Iterator[str]], str] = {
+    votes: "votes: tally = rows = ledger, and none twice",
+    days: "votes by day: their sums = rows, their days = ledger",
+    comments: "comments: tally = rows = log",
+    audiences: "who may see an idea: row = log",
+    stages: "stages: history = log, and ends where the idea is",
+    sponsors: "sponsors: terms = log",
+    clocks: "answers and their clocks: rows = log",
+    merges: "merges: votes went along",
+}
+
+
+# All of it
+
+
+def verify(advance: Advance = lambda done, whole: None) -> list[Check]:
+    """Hold everything against everything, and return what each check found."""
+    with reading() as session:
+        return verify_in(session, advance)
+
+
+def verify_in(session: Session, advance: Advance = lambda done, whole: None) -> list[Check]:
+    """The same, as that session sees the hub."""
+    head = session.execute(select(log.head_table)).first()
+    whole = 2 * head.position if head else 0  # each fact is read twice: in the order of the log, and idea by idea
+    found = list(_numbering(session, head, lambda done: advance(done, whole)))
+    found += _ideas(session, lambda done: advance(min(whole // 2 + done, whole), whole))
+    found.append(_imports(session))
+    advance(whole, whole)
+    return found
+
+
+def _numbering(session: Session, head: Row[Any] | None, advance: Callable[[int], None]) -> Iterator[Check]:
+    """Positions and numbers, in one walk through the log."""
+    event, names = log.event_table.c, [view.word for view in VIEWS]
+    positions = Check("positions: from 1 to the head's, without a hole", "facts")
+    views = {view: Check(f"numbers of the {view.word} view: dense, rising, of what it may see", "facts") for view in VIEWS}
+    last, numbers = 0, dict.fromkeys(VIEWS, 0)
+    columns = [event.position, *(event[name] for name in names), event.audience]
+    for row in _stream(session, select(*columns).order_by(event.position)):
+        position, audience, given = row.position, row.audience, [getattr(row, name) for name in names]
+        positions.seen += 1
+        if position != last + 1:
+            positions.complain(f"position {position}", [f"it follows {last}"])
+        last = position
+        for view, number in zip(VIEWS, given, strict=True):
+            if (number is not None) != (audience is not None and audience <= view):
+                views[view].complain(f"position {position}", ["has a number" if number is not None else "has no number"])
+            if number is not None:
+                views[view].seen += 1
+                if number != numbers[view] + 1:
+                    views[view].complain(f"position {position}", [f"number {number} follows {numbers[view]}"])
+                numbers[view] = number
+        if position % ROWS == 0:
+            advance(positions.seen)
+    if head is None:
+        positions.complain("the head", ["its row is missing"])
+    else:
+        if head.position != last:
+            positions.complain("the head", [f"it says {head.position}, and the log ends at {last}"])
+        for view in VIEWS:
+            if getattr(head, view.word) != numbers[view]:
+                views[view].complain("the head", [f"it says {getattr(head, view.word)}, and the log ends at {numbers[view]}"])
+    yield positions
+    yield from views.values()
+
+
+def _ideas(session: Session, advance: Callable[[int], None]) -> Iterator[Check]:
+    """What is true of each idea, and of all of them together."""
+    checks = {rule: Check(name, "ideas") for rule, name in OF_IDEAS.items()}
+    merged: dict[tuple[str, str], int] = defaultdict(int)
+    counted: Counter[tuple[Any, ...]] = Counter()
+    done = 0
+    ids = session.scalars(select(Idea.id).order_by(Idea.id)).all()
+    for start in range(0, len(ids), IDEAS):
+        for story in _stories(session, ids[start : start + IDEAS]):
+            idea = story.idea
+            for rule, check in checks.items():
+                check.seen += 1
+                check.complain(idea.ref, rule(story))
+            for into in story.told(IdeaMerged, "into"):
+                merged[idea.ref, into] += 1
+            for taken in story.told(IdeaTookIn, "merged"):
+                merged[taken, idea.ref] -= 1
+            if not (idea.hidden or idea.held or idea.withdrawn_at):
+                tried = (idea.explored_at is not None, idea.tried_at is not None)
+                counted[month_of(idea.posted_at), idea.effective_audience, idea.stage, *tried] += 1
+            done += len(story.facts) + story.ledger.seen
+        advance(done)
+    for (ref, into), times in merged.items():
+        checks[merges].complain(ref, [f"merged into {into}, and only one of the two says so"] if times else [])
+    yield from checks.values()
+    yield _counts(session, counted)
+    yield _strangers(session)
+
+
+def _stories(session: Session, ids: Sequence[int]) -> list[Story]:
+    ideas = {row.id: row for row in session.execute(select(*Idea.__table__.c).where(Idea.id.in_(ids)).order_by(Idea.id))}
+    rows: dict[type, dict[int, list[Row[Any]]]] = {}
+    for model, key in _HANGING.items():
+        table = model.__table__
+        columns = [column for column in table.c if not isinstance(column.type, sa.Text)]  # no words: they prove nothing
+        rows[model] = defaultdict(list)
+        for row in session.execute(select(*columns).where(table.c.idea_id.in_(ids)).order_by(table.c[key])):
+            rows[model][row.idea_id].append(row)
+    stories = {f"ideas/{row.ref}": Story(row, {model: rows[model][id] for model in rows}) for id, row in ideas.items()}
+    event = log.event_table.c
+    told = select(event.type, event.subject, event.audience, event.data, event.at).where(event.subject.in_(stories))
+    for row in _stream(session, told.order_by(event.subject, event.position)):
+        stories[row.subject].add_fact(row)
+    by_id = {story.idea.id: story for story in stories.values()}
+    for row in _stream(session, select(*Vote.__table__.c).where(Vote.idea_id.in_(ids))):
+        by_id[row.idea_id].add_vote(row.voter, row.kind)
+    return list(by_id.values())
+
+
+def _counts(session: Session, counted: Counter[tuple[Any, ...]]) -> Check:
+    """How many ideas stand in each stage, which nobody counts when the board is shown."""
+    check = Check("counts of the board: by stage and by month = ideas", "counts")
+    fields = (CourseCount.month, CourseCount.audience, CourseCount.stage, CourseCount.explored, CourseCount.tried)
+    by_month = _counted(session, *fields, CourseCount.count)
+    by_stage = _counted(session, StageCount.stage, StageCount.audience, StageCount.count)
+    standing: Counter[tuple[Any, ...]] = Counter()
+    for (_month, audience, stage, *_tried), number in counted.items():
+        standing[stage, audience] += number
+    for kept, real in ((by_stage, standing), (by_month, counted)):
+        check.seen += len(kept)
+        for key in sorted(kept.keys() | real.keys(), key=str):
+            if kept.get(key, 0) != real[key]:
+                named = ", ".join(str(part) for part in key)
+                check.complain(named, [f"it says {kept.get(key, 0)}, and there are {real[key]}"])
+    return check
+
+
+def _counted(session: Session, *columns: Any) -> dict[tuple[Any, ...], int]:
+    return {tuple(key): count for *key, count in session.execute(select(*columns))}
+
+
+def _strangers(session: Session) -> Check:
+    """Facts of the log that are about nothing."""
+    check, event = Check("facts: each of an idea that is there", "facts"), log.event_table.c
+    check.seen = session.scalar(select(sa.func.count()).where(event.subject.is_not(None))) or 0
+    lost = select(event.position, event.subject).outerjoin(Idea, Idea.ref == sa.func.substr(event.subject, len("ideas/") + 1))
+    for row in _stream(session, lost.where(event.subject.is_not(None), Idea.id.is_(None)).order_by(event.position)):
+        check.complain(f"position {row.position}", [f"there is no {row.subject}"])
+    return check
+
+
+def _imports(session: Session) -> Check:
+    """What came in from elsewhere was told as a number."""
+    check, event = Check("imports: told = brought in", "ideas and comments"), log.event_table.c
+    told: Counter[Thing] = Counter()
+    for data in session.scalars(select(event.data).where(event.type == HubImported.type)):
+        told.update({Thing.IDEA: data["ideas"], Thing.COMMENT: data["comments"]})
+    brought = select(Origin.thing, sa.func.count()).where(Origin.told, Origin.thing != Thing.PERSON).group_by(Origin.thing)
+    came = {row[0]: row[1] for row in session.execute(brought)}
+    for thing in (Thing.IDEA, Thing.COMMENT):
+        check.seen += came.get(thing, 0)
+        if told[thing] != came.get(thing, 0):
+            check.complain(f"{thing}s", [f"{told[thing]} were told, and {came.get(thing, 0)} are marked as told"])
+    return check
+
+
+_HANGING = {VoteDay: "day", Comment: "id", Hiding: "id", StageChange: "id", SponsorTerm: "id", AnswerClock: "id", Answer: "id"}
+
+
+def _stream(session: Session, query: sa.Select[Any]) -> Iterator[Row[Any]]:
+    """The rows of a query, fetched a few at a time."""
+    yield from session.execute(query, execution_options={"yield_per": ROWS})
