@@ -40,6 +40,12 @@ FAREWELL = 10.0  # seconds that requests and sockets have to end when the server
 logger = logging.getLogger("ideas_hub.server")
 
 
+class Protocol(wsgi.HttpProtocol):
+    """HTTP with a smaller buffer for what is written: each watcher has one, and answers are written in one piece anyway."""
+
+    wbufsize = 2048
+
+
 class Door:
     """Where requests come in: eventlet's server, which its own loop could only end by dropping what is under way.
 
@@ -54,7 +60,7 @@ class Door:
         self.listener = eventlet.listen((host, port), family=family, backlog=BACKLOG, reuse_port=False)
         # eventlet knows where a body ends that comes in chunks; unless told so, Werkzeug would not read it.
         environ = {"wsgi.input_terminated": True}
-        options = {"log_output": False, "debug": False, "url_length_limit": LONGEST_LINE}
+        options = {"log_output": False, "debug": False, "url_length_limit": LONGEST_LINE, "protocol": Protocol}
         self.server = wsgi.Server(self.listener, self.listener.getsockname(), app, environ=environ, **options)
         self.pool = eventlet.GreenPool(MOST_SOCKETS)
         self.connections: dict[int, list] = {}

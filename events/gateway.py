@@ -163,9 +163,9 @@ class Gateway(Namespace):
             return False
         sid, server = str(request.sid), self.socketio.server  # type: ignore[attr-defined]
         client = server.eio.sockets[server.manager.eio_sid_from_sid(sid, NAMESPACE)]
-        client.queue.client = client
         with self.stream.telling:  # a right taken away meanwhile is noticed before, or afterwards among the connections
             self.connections[sid] = Connection(ask, ask(), client.queue)
+        _forget_request(server.environ[client.sid])
         return True
 
     def on_watch(self, sid: str, message: Any) -> dict[str, Any] | Ready:
@@ -253,6 +253,12 @@ class Gateway(Namespace):
             if not self.rooms[name]:
                 del self.rooms[name]
             self.gathered.clear()
+
+
+def _forget_request(environ: dict[str, Any]) -> None:
+    """Of the request that opened a socket nothing is needed any more, and it would stay as long as the socket."""
+    for name in [name for name in environ if name.startswith("HTTP_") or name in ("werkzeug.request", "headers_raw")]:
+        del environ[name]
 
 
 def _cursor(message: dict[str, Any]) -> str | None:

@@ -16,9 +16,9 @@ from typing import Any
 
 import eventlet
 from engineio.async_drivers.eventlet import WebSocketWSGI
-from engineio.packet import MESSAGE, Packet
+from engineio.exceptions import SocketIsClosedError, UnknownPacketError
+from engineio.packet import MESSAGE, NOOP, PING, PONG, UPGRADE, Packet
 from eventlet import hubs
-from eventlet.event import Event
 from eventlet.queue import Empty, LightQueue
 from eventlet.timeout import Timeout
 from eventlet.websocket import RFC6455WebSocket
@@ -82,7 +82,6 @@ class Wire(RFC6455WebSocket):
         self.waiting_bytes = self.waiting_packets = 0
         self.too_much_since: float | None = None
         self.is_cut = self.is_ending = False
-        self.drained: Event | None = None  # sent when nothing waits any more
 
     def write(self, data: bytes, frames: Sequence[Frame] | None = None) -> None:
         if self.is_cut:
@@ -128,8 +127,8 @@ class Wire(RFC6455WebSocket):
                 self.too_much_since = None
             elif self.too_much_since and time.monotonic() - self.too_much_since > PATIENCE:
                 self.cut()
-        if self.drained:
-            self.drained.send()
+        if self.is_ending and not self.is_cut:
+            self.close()
 
     def _send_waiting(self) -> None:
         while self.waiting:
@@ -145,12 +144,12 @@ class Wire(RFC6455WebSocket):
             self.waiting_packets -= len(frames) if frames else 1
             self.waiting.popleft()
 
-    def end(self) -> Event | None:
-        """Nothing more will be written. What to wait for until all of it is sent, or who should read it is cut off."""
-        self.is_ending = True
-        if self.waiting and self.drained is None:
-            self.drained = Event()
-        return self.drained
+    def end(self) -> None:
+        """Hang up, when all that waits is sent or who should read it does not."""
+        if not self.is_ending:
+            self.is_ending = True
+            if not self.waiting and not self.is_cut:
+                self.close()
 
     def cut(self) -> None:
         """Drop what waits, and hang up. Whoever it was comes back and is told what they missed."""
@@ -170,11 +169,13 @@ class Wire(RFC6455WebSocket):
 
 
 class Upgrade(WebSocketWSGI):
-    """The handshake of a websocket: without compression, which costs more than it saves, and with a `Wire` at its end."""
+    """From the handshake of a websocket to its end: without compression, which costs more than it saves, and without a
+    greenlet that writes. It stands in the place of engine.io's `Socket._websocket_handler`, and does what that does."""
 
     def __init__(self, handler: Any, server: Any) -> None:
-        super().__init__(handler, server)
-        self.client = handler.__self__  # engine.io's socket
+        super().__init__(self.carry, server)
+        self.client, self.server = handler.__self__, server  # of engine.io
+        self.next_ping: Any = None
         self.support_legacy_versions = False
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
@@ -183,9 +184,65 @@ class Upgrade(WebSocketWSGI):
 
     def _handle_hybi_request(self, environ: dict[str, Any]) -> Wire:
         websocket = super()._handle_hybi_request(environ)
-        wire = Wire(websocket.socket, environ, websocket.version, max_frame_length=self.max_frame_length)
-        self.client.queue.prepare(self.client, wire)
-        return wire
+        environ["wsgi.input"].rfile.close()  # with its buffer: nothing is read from it any more
+        return Wire(websocket.socket, environ, websocket.version, max_frame_length=self.max_frame_length)
+
+    def carry(self, wire: Wire) -> None:
+        client = self.client
+        wire.socket.settimeout(self.server.ping_interval + self.server.ping_timeout)
+        if client.connected:
+            client.upgrading = True  # who polls meanwhile is told nothing
+            client.upgraded = self._is_probed(wire)
+            client.upgrading = False
+            if not client.upgraded:
+                return
+        else:
+            client.connected = client.upgraded = True
+        client.queue.open(wire)
+        if client.last_ping is None:
+            self._ping_later()
+        while (packet := self._read(wire)) is not None:
+            try:
+                if packet.packet_type == PONG:
+                    self._ping_later()
+                else:
+                    client.receive(packet)
+            except UnknownPacketError:
+                continue  # a later version of the protocol may know it
+            except SocketIsClosedError:
+                break
+        if self.next_ping:
+            self.next_ping.cancel()
+        client.close(wait=False, abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
+
+    def _ping_later(self) -> None:
+        """engine.io has a greenlet sleep until then, for each client; and greenlets are most of what a client costs in memory."""
+        self.client.last_ping = None
+        self.next_ping = hubs.get_hub().schedule_call_global(self.server.ping_interval, self._ping)
+
+    def _ping(self) -> None:
+        if not self.client.closed:
+            self.client.last_ping = time.time()
+            self.client.queue.put(Packet(PING))
+
+    def _is_probed(self, wire: Wire) -> bool:
+        """Whether somebody who polls has come over to the websocket, after trying whether it carries."""
+        probe = self._read(wire)
+        if probe is None or (probe.packet_type, probe.data) != (PING, "probe"):
+            return False
+        wire.send(Packet(PONG, data="probe").encode())
+        self.client.queue.put(Packet(NOOP))  # ends the poll that waits
+        answer = self._read(wire)
+        return answer is not None and answer.packet_type == UPGRADE
+
+    @staticmethod
+    def _read(wire: Wire) -> Packet | None:
+        """The next packet; None where none will come, or what came is none."""
+        try:
+            content = wire.wait()
+            return Packet(encoded_packet=content) if content else None
+        except (OSError, ValueError, RecursionError, Timeout):
+            return None
 
 
 class Outbox:
@@ -197,14 +254,19 @@ class Outbox:
     def __init__(self, *_: Any, **__: Any) -> None:
         self.client: Any = None  # engine.io's socket, once somebody has told us
         self.wire: Wire | None = None
-        self.coming: Wire | None = None  # the wire after an upgrade that is not finished yet
         self.polled: LightQueue | None = LightQueue()
         self.fresh: list[Frame] = []  # what `flush` will send
         self.is_held = self.is_over = False
-        self.over: Event | None = None
 
-    def prepare(self, client: Any, wire: Wire) -> None:
-        self.client, self.coming = client, wire
+    def open(self, wire: Wire) -> None:
+        """From now on all goes to the wire, beginning with what was not fetched."""
+        waiting, self.polled, self.wire = self.polled, None, wire
+        while waiting and not waiting.empty():
+            packet, frame = waiting.get(False)
+            if packet is None:
+                self._end()
+            else:
+                wire.write(_websocket_frame(packet), [frame] if frame else None)
 
     # engine.io's side
 
@@ -218,34 +280,17 @@ class Outbox:
             self._keep(packet)
 
     def get(self, block: bool = True, timeout: float | None = None) -> Packet | None:
-        """The next packet for who polls. On a websocket there is none, until it ends: None. Raises Empty."""
-        if self.wire is None and self.coming is not None and self.client.upgraded:
-            self._upgrade(self.coming)
-        if self.polled is not None:
-            return self.polled.get(block, timeout)[0]
-        if not block:
+        """The next packet for who polls; None when it is over. Raises Empty."""
+        if self.polled is None:
             raise Empty
-        if not self.is_over:
-            self.over = Event()
-            self.over.wait()
-        if self.wire and (drained := self.wire.end()):
-            drained.wait()
-        return None
+        packet: Packet | None = self.polled.get(block, timeout)[0]
+        return packet
 
     def task_done(self) -> None:
         """engine.io counts what it fetched; nobody here waits for that."""
 
     def join(self) -> None:
         """Wait for nobody: a reader who never reads would keep us for ever."""
-
-    def _upgrade(self, wire: Wire) -> None:
-        waiting, self.polled, self.wire, self.coming = self.polled, None, wire, None
-        while waiting and not waiting.empty():
-            packet, frame = waiting.get(False)
-            if packet is None:
-                self._end()
-            else:
-                wire.write(_websocket_frame(packet), [frame] if frame else None)
 
     def _keep(self, packet: Packet, frame: Frame | None = None) -> None:
         if self.polled is None or self.is_over:
@@ -256,10 +301,10 @@ class Outbox:
 
     def _end(self) -> None:
         self.is_over = True
-        if self.polled is not None:
+        if self.wire:
+            self.wire.end()
+        elif self.polled is not None:
             self.polled.put((None, None))
-        elif self.over and not self.over.ready():
-            self.over.send()
 
     # The gateway's side
 
@@ -323,5 +368,15 @@ def flush(outboxes: Iterable[Outbox]) -> None:
 
 def install(engine: Any) -> None:
     """Have that engine.io server use outboxes for its queues, and wires for its websockets."""
+    connect = engine.handlers["connect"]
+
+    def on_connect(sid: str, environ: dict[str, Any]) -> Any:
+        client = engine.sockets[sid]
+        client.queue.client = client
+        if "transport=websocket" in environ["QUERY_STRING"]:
+            client.last_ping = None  # it is pinged by its `Upgrade`
+        return connect(sid, environ)
+
+    engine.on("connect", on_connect)
     engine.create_queue = Outbox
     engine._async = {**engine._async, "websocket": Upgrade}
