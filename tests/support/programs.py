@@ -45,7 +45,8 @@ REDIS = Program("Redis", ("redis-server",), "redis-server")
 NGINX = Program("nginx", ("nginx",), "nginx-light")
 NODE = Program("Node.js", ("node",), "nodejs")
 CURL = Program("curl", ("curl",), "curl")
-PROGRAMS = (CHROMIUM, POSTGRESQL, REDIS, NGINX, NODE, CURL)
+CC = Program("A C compiler", ("cc",), "build-essential")
+PROGRAMS = (CHROMIUM, POSTGRESQL, REDIS, NGINX, NODE, CURL, CC)
 
 
 def install(packages: list[str]) -> None:
