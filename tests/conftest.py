@@ -27,6 +27,11 @@ from tests.support.programs import CHROMIUM, PROGRAMS
 from tests.support.proxy import Proxy
 from tests.support.services import Postgres, Redis
 
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="tests/chaos in full: the whole figures, which take some minutes each")
+
+
 PROCESSES = pytest.StashKey[list[Process]]()
 
 

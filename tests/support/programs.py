@@ -46,7 +46,8 @@ NGINX = Program("nginx", ("nginx",), "nginx-light")
 NODE = Program("Node.js", ("node",), "nodejs")
 CURL = Program("curl", ("curl",), "curl")
 CC = Program("A C compiler", ("cc",), "build-essential")
-PROGRAMS = (CHROMIUM, POSTGRESQL, REDIS, NGINX, NODE, CURL, CC)
+STRACE = Program("strace", ("strace",), "strace")
+PROGRAMS = (CHROMIUM, POSTGRESQL, REDIS, NGINX, NODE, CURL, CC, STRACE)
 
 
 def install(packages: list[str]) -> None:
