@@ -12,7 +12,7 @@ export PIP_CACHE_DIR := $(CURDIR)/var/cache/pip
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export npm_config_cache := $(CURDIR)/var/cache/npm
 
-.PHONY: help setup run test pages check bench clean
+.PHONY: help setup run test chaos pages check bench clean
 
 help: ## Say what each target does
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -28,6 +28,10 @@ run: setup ## Serve the hub with its demo council on http://127.0.0.1:8000
 test: setup .venv/packages-dev ## Run all tests, after installing what they need (PYTEST_ARGS="-k votes" for some)
 	@$(python) -m tests.support.programs
 	@$(python) -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+
+chaos: setup .venv/packages-dev ## Kill, stop and overload the hub for the better part of an hour, and say which promises held
+	@$(python) -m tests.support.programs
+	@$(python) -m pytest tests/chaos --long -o faulthandler_timeout=0 $(PYTEST_ARGS)
 
 pages: setup .venv/packages-dev ## Measure how pages open on a phone on a slow line
 	@$(python) benchmarks/pages.py
