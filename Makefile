@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
 python := .venv/bin/python
 npm = $(if $(shell npm --version 2>/dev/null),npm,$(python) scripts/npm.py)
@@ -41,8 +42,8 @@ check: .venv/packages-dev ## Lint, formatting and types
 	@$(python) -m ruff format --check
 	@$(python) -m mypy
 
-bench: setup .venv/packages-dev ## Measure how long finding takes in small and large hubs (some minutes)
-	@$(python) -m benchmarks.finding
+bench: setup .venv/packages-dev ## Measure the hub beside its peers (a quarter of an hour; BENCH_ARGS="--only fanout --quick" for some)
+	@$(python) -m benchmarks.speed $(BENCH_ARGS)
 
 clean: ## Remove what set-up made; the database in var/ stays
 	rm -rf .venv node_modules web/static/vendor var/cache

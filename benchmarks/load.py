@@ -14,16 +14,12 @@ PROGRAM = SOURCE.parent.parent / "var" / "bench" / "load"
 DIGEST, PRIME = 14695981039346656037, 1099511628211
 
 
-class NoCompiler(Exception):
-    """There is no C compiler here."""
-
-
 def compiled() -> Path:
-    """The load client, made anew where its source is newer. Raises NoCompiler, or CalledProcessError."""
+    """The load client, made anew where its source is newer. FileNotFoundError: there is no compiler."""
     if not PROGRAM.exists() or PROGRAM.stat().st_mtime < SOURCE.stat().st_mtime:
         compiler = CC.find()
         if compiler is None:
-            raise NoCompiler(f"The load client is written in C. {CC.absence}")
+            raise FileNotFoundError(CC.absence)
         PROGRAM.parent.mkdir(parents=True, exist_ok=True)
         made = PROGRAM.with_suffix(".new")
         subprocess.run([compiler, "-O2", "-Wall", "-Wextra", "-o", made, SOURCE], check=True)  # noqa: S603

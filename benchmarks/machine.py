@@ -32,8 +32,8 @@ def memory(pid: int) -> int:
 
 def _busy() -> float:
     """Processor seconds that the whole machine has used, and those that its host took from it."""
-    numbers = [int(number) for number in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
-    return (sum(numbers) - numbers[3] - numbers[4]) / os.sysconf("SC_CLK_TCK")  # but for idle and waiting for the disk
+    user, nice, system, *_, stolen = (int(part) for part in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9])
+    return (user + nice + system + stolen) / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
