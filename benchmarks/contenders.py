@@ -11,7 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -104,7 +104,7 @@ class Peer(Contender):
 
     def give(self, count: int, rate: float = 0) -> None:
         address = f"http://127.0.0.1:{self.port}/give?count={count}&rate={rate}"
-        urllib.request.urlopen(urllib.request.Request(address, method="POST"), timeout=10).read()
+        urllib.request.urlopen(urllib.request.Request(address, method="POST"), timeout=60).read()
         self.last = count
         self.happened += count
 
@@ -212,7 +212,7 @@ class Ours(Server, Contender):
         return [entry.number(View.PUBLIC) for entry in told]
 
     def ask(self, path: str) -> bytes:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=60) as answer:
             return bytes(answer.read())
 
     def miss(self) -> None:
@@ -240,6 +240,7 @@ class Council:
 
 
 def found_council(folder: Path) -> Council:
+    """A new one, in that folder."""
     file = folder / "council.db"
     db.connect(f"sqlite:///{file}")
     try:
@@ -265,9 +266,10 @@ def found_council(folder: Path) -> Council:
 
 
 @contextmanager
-def running(contender: Contender) -> Any:
-    contender.start()
+def running(contender: Contender) -> Iterator[Any]:
+    """It runs, and is gone afterwards, with all it kept."""
     try:
+        contender.start()
         yield contender
     finally:
         contender.kill()
