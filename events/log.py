@@ -185,6 +185,13 @@ def told(session: Session, view: View, topics: Collection[str], *, after: int, u
     return _entries(session.execute(query.order_by(number).limit(limit)))
 
 
+def told_before(session: Session, view: View, number: int, *, limit: int) -> list[Entry]:
+    """What a view was told up to that number, newest first."""
+    number_in = NUMBER[view]
+    query = select(event_table).where(number_in <= number, event_table.c.imported.is_(False))
+    return _entries(session.execute(query.order_by(number_in.desc()).limit(limit)))
+
+
 def told_at(session: Session, view: View, number: int) -> datetime | None:
     """When a view was first told something from that number on; None where it was told nothing."""
     query = select(event_table.c.at).where(NUMBER[view] >= number, event_table.c.imported.is_(False))

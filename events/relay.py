@@ -100,7 +100,7 @@ class Relay:
                         numbers[view] = entry.number(view)
                     if _is_told(entry, view):
                         self._say(entry, view, made.get(view))
-            self.stream.delivered = log.Head(epoch, entries[-1].position, tuple(numbers))
+            self.stream.move_on(log.Head(epoch, entries[-1].position, tuple(numbers)))
             self.facts.note(entries)
             self.rooms.flush()
         return True

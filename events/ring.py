@@ -11,6 +11,7 @@ from events import log
 from events.catalogue import View
 
 MOST_FACTS, MOST_CHARACTERS = 20_000, 32 * 1024 * 1024
+REACH = 2_000  # facts from before a server began, that those who come back to it may have missed
 
 Make = Callable[[Sequence[log.Entry]], list[str | None]]
 """Each fact as the view is told it now, as JSON; None where it may not see it."""
@@ -32,6 +33,7 @@ class Ring:
 
     def __init__(self, view: View, since: int) -> None:
         self.view, self.since = view, since
+        self.reaches_back = False  # has it what was told before this server began?
         self.told: deque[Told] = deque()
         self.on_topic: dict[str, deque[Told]] = defaultdict(deque)
         self.about: dict[str, deque[Told]] = defaultdict(deque)
@@ -51,6 +53,15 @@ class Ring:
         while len(self.told) > MOST_FACTS or (self.characters > MOST_CHARACTERS and len(self.told) > 1):
             self._drop_oldest()
         return told
+
+    def reach_back(self, entries: Sequence[log.Entry], since: int) -> None:
+        """Put in what was told before, newest first, with nothing missing behind `since`."""
+        self.since, self.reaches_back = since, True
+        for entry in entries:
+            told = Told(entry, entry.number(self.view))
+            self.told.appendleft(told)
+            for index, key in self._places(told):
+                index[key].appendleft(told)
 
     def make(self, facts: Collection[Told], make: Make) -> None:
         """Have their texts, of all those that have none; they are made together."""

@@ -9,7 +9,7 @@ import re
 import threading
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,11 +19,12 @@ from sqlalchemy.orm import Session
 
 from events import log
 from events.catalogue import BOARD, IDEAS, VIEWS, Event, View, idea_topic
-from events.ring import Ring
+from events.ring import REACH, Ring
 
 REPLAY_LIMIT = 1000
 REPLAY_CHARACTERS = 700_000  # of one answer: a page that missed more is quicker to load anew
 REPLAY_WINDOW = timedelta(days=7)
+MOST_ANSWERS = 50
 
 
 class Viewer(Protocol):
@@ -135,18 +136,25 @@ class Stream:
         self.origin, self.now, self.window = origin, now, window
         self.telling = threading.Lock()
         self.rings: dict[View, Ring] = {}
+        self.answers: dict[Hashable, Any] = {}  # what others were answered since anything was told last
         self.forgotten = 0  # how often words were taken back: what was read before is not told after
 
     # What the relay does
 
     def begin(self, head: log.Head) -> None:
         """Tell what comes behind `head`. What came before it stands in the log only."""
-        self.delivered = head
+        self.move_on(head)
         self.rings = {view: Ring(view, head.number(view)) for view in VIEWS}
+
+    def move_on(self, head: log.Head) -> None:
+        """The sockets have been told all up to there."""
+        self.delivered = head
+        self.answers.clear()
 
     def forget(self, subject: str | None = None) -> None:
         """What stands ready about a subject, or at all, may say something else now."""
         self.forgotten += 1
+        self.answers.clear()
         for ring in self.rings.values():
             ring.forget(subject)
 
@@ -168,26 +176,36 @@ class Stream:
         """What somebody is told who begins to watch: all behind their cursor, up to where the rooms take over.
 
         Who watches the gathering topics and resumes is told the tallies of all ideas that moved meanwhile: votes are no events.
-        The events come last, and nothing waits between reading them and returning them.
+        The events come last, and nothing waits between reading them and returning them. Who asks the same as somebody else
+        just did is answered the same: every change since then is still to be told.
         """
         upto = upto or self.delivered
-        ideas = {topic for topic in topics if topic.startswith("idea:")}
-        allowed = self.source.allowed(actor, set(topics) - ideas)
+        ideas = frozenset(topic for topic in topics if topic.startswith("idea:"))
+        asked = ideas | self.source.allowed(actor, set(topics) - ideas)
+        key = (actor.view, asked, cursor, upto)
+        while (watch := self.answers.get(key)) is None:
+            before = self.delivered, self.forgotten
+            watch = self._watch(actor, asked, cursor, upto)
+            if before == (self.delivered, self.forgotten) and len(self.answers) < MOST_ANSWERS:
+                self.answers[key] = watch
+            if before[1] == self.forgotten:
+                break
+        return watch
+
+    def _watch(self, actor: Viewer, asked: frozenset[str], cursor: str | None, upto: log.Head) -> "Watch":
+        """Of the ideas among what is asked only those are allowed that the view may see: of others there are no tallies."""
         moved: set[str] = set()
+        self._reach_back(actor.view, cursor)
         why = self._is_void(actor.view, cursor, upto)
-        if why is None and cursor is not None and not allowed.isdisjoint((IDEAS, BOARD)):
+        if why is None and cursor is not None and not asked.isdisjoint((IDEAS, BOARD)):
             moved = self._moved(actor, cursor)
             if len(moved) > REPLAY_LIMIT:
                 moved, why = set(), "too_far"
-        facts = self.source.facts(allowed | ideas | moved, actor.view)  # of what the view may not see there are none
-        allowed |= ideas & facts.keys()
+        facts = self.source.facts(asked | moved, actor.view)
+        allowed = {topic for topic in asked if topic in facts or not topic.startswith("idea:")}
         if why is not None:
             return Watch(allowed, Reply("reset", self.cursor(actor.view, upto), why=why), facts)
-        while True:
-            before = self.forgotten
-            reply = self._missed(actor.view, allowed, cursor, upto)
-            if before == self.forgotten:
-                return Watch(allowed, reply, facts)
+        return Watch(allowed, self._missed(actor.view, allowed, cursor, upto), facts)
 
     def _missed(self, view: View, topics: Collection[str], cursor: str | None, upto: log.Head) -> Reply:
         """As `replay`, from the ring where that goes back so far. The cursor is not void."""
@@ -201,6 +219,17 @@ class Stream:
             return Reply("reset", here, why="too_far")
         ring.make(told, lambda entries: self.texts(entries, view))
         return _bounded(Reply("resume", here, [each.text for each in told if each.text is not None]))
+
+    def _reach_back(self, view: View, cursor: str | None) -> None:
+        """After a restart everybody comes back at once: what they missed is read once, not by each."""
+        ring = self.rings[view]
+        if cursor is None or ring.reaches_back:
+            return
+        since = ring.since
+        with self.reading() as session:
+            entries = log.told_before(session, view, since, limit=REACH)
+        if ring is self.rings[view] and ring.since == since and not ring.reaches_back:
+            ring.reach_back(entries, entries[-1].number(view) - 1 if len(entries) == REACH else 0)
 
     def _is_void(self, view: View, cursor: str | None, upto: log.Head) -> str | None:
         """Why nothing can be resumed from there; None if it can, or one starts."""
