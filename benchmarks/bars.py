@@ -94,7 +94,7 @@ def in_large_hubs(every: list[finding.Compared]) -> Iterator[Line]:
         small, large = statistics.median(each.small), statistics.median(each.large)
         doubtful = not calm[each.database]
         if each.asked in finding.ALL_DAY:
-            shown = f"{large:.1f} ms", f"small hub {small:.1f} ms", f"{each.growth:.2f}", f"<= {finding.GROWS:g} x"
+            shown = f"{large:.1f} ms", f"small {small:.1f} ms", f"{each.growth:.3g}", f"<= {finding.GROWS:g} x"
             met = each.growth <= finding.GROWS
             yield Line(f"{each.asked} in a large hub, {each.database}: median", *shown, met, doubtful)
         elif each.asked == "similar":
@@ -111,8 +111,11 @@ def conclude(rows: list[Row], more: list[Line]) -> None:
         print(line.text())
     if any(line.doubtful for line in table):
         print("? Others were at work on this machine, also when it was tried again: go by no such line.")
-    busiest = max((row["client"] for row in rows), default=0.0)
-    print(f"The load client took at most {busiest:.0%} of its core{': IT MAY BE WHAT WAS MEASURED' if busiest > BUSY else ''}.")
+    if rows:
+        busiest = max(row["client"] for row in rows)
+        warning = ": IT MAY BE WHAT WAS MEASURED" if busiest > BUSY else ""
+        print(f"The load client took at most {busiest:.0%} of its core{warning}.")
     judged = [line for line in table if line.bar]
     missed = [f"{line.what} ({line.peer.split()[0]})" if line.peer else line.what for line in judged if not line.met]
-    print(f"{len(judged) - len(missed)} of {len(judged)} bars are met." + (f" MISSED: {'; '.join(missed)}." if missed else ""))
+    wanting = f" MISSED: {'; '.join(missed)}." if missed else ""
+    print(f"{len(judged) - len(missed)} of {len(judged)} bars are met.{wanting}")
