@@ -73,6 +73,10 @@ class Line:
         return f"{self.what:50}{self.ours:>16}{self.peer:>22}{self.ratio:>9}  {self.bar:10}{verdict}".rstrip()
 
 
+def figure(value: float, unit: str) -> str:
+    return f"{value:,.1f} {unit}" if math.isfinite(value) else "not in time"
+
+
 def beside_peers(rows: list[Row]) -> Iterator[Line]:
     """The medians of all rounds, held against the bars."""
     for bar in BARS:
@@ -83,7 +87,7 @@ def beside_peers(rows: list[Row]) -> Iterator[Line]:
         mine, its = (statistics.median(row["value"] for row in side) for side in (ours, theirs))
         ratio = mine / its if its and math.isfinite(mine) else math.inf if mine else 0.0
         doubtful = any(row["doubtful"] for row in (*ours, *theirs))
-        shown = f"{mine:,.1f} {bar.unit}", f"{bar.peer} {its:,.1f} {bar.unit}"
+        shown = figure(mine, bar.unit), f"{bar.peer} {figure(its, bar.unit)}"
         yield Line(bar.what, *shown, f"{ratio:.3g}", bar.text, bar.met(ratio), doubtful)
 
 
@@ -110,7 +114,7 @@ def conclude(rows: list[Row], more: list[Line]) -> None:
     for line in table:
         print(line.text())
     if any(line.doubtful for line in table):
-        print("? Others were at work on this machine, also when it was tried again: go by no such line.")
+        print("? Others were at work on this machine: go by no such line.")
     if rows:
         busiest = max(row["client"] for row in rows)
         warning = ": IT MAY BE WHAT WAS MEASURED" if busiest > BUSY else ""
