@@ -11,7 +11,7 @@ for what was posted here.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -42,7 +42,7 @@ from ideas_hub.ideas import (
 from ideas_hub.people import Kind, Person, Words
 from ideas_hub.search import Said
 from ideas_hub.stages import StageChange
-from ideas_hub.texts import CONTROL, measured
+from ideas_hub.texts import CONTROL, TOO_LONG, TOO_LONG_BY_ONE, measured
 
 MOST_SUPPORTS = 2_000_000_000
 
@@ -140,6 +140,7 @@ class Outcome:
 
 # Rules
 
+LONGER = Sentence(_("A text of it is longer than this hub holds."))
 MENDED = Sentence(_("Invisible control characters became spaces."))
 SHORTENED = Sentence(_("Its title was longer than 120 characters. It was shortened, and stands whole above the problem."))
 JOINED = Sentence(_("A reply to a reply: it joined the comment at the top of its thread."))
@@ -181,14 +182,23 @@ def _mended_idea(row: IdeaRow, notes: list[Sentence]) -> IdeaRow:
         raise Invalid.field("supports", _("Its number of supports cannot be."))
     _check_moment(row.posted_at)
     _check_moment(row.parked_at or row.posted_at)
-    words = measured(given, SIZES, {"title": _("It has no title.")})
+    words = _measured(given, SIZES, {"title": _("It has no title.")})
     return replace(row, title=words["title"], problem=words["problem"], proposal=words["proposal"])
 
 
 def _mended_body(row: CommentRow, notes: list[Sentence]) -> str:
     """The words of a comment as they can stand here. Raises Invalid where they cannot."""
     _check_moment(row.posted_at)
-    return measured({"body": mended(row.body, notes)}, {"body": 4000}, {"body": _("It has no words.")})["body"]
+    return _measured({"body": mended(row.body, notes)}, {"body": 4000}, {"body": _("It has no words.")})["body"]
+
+
+def _measured(texts: Mapping[str, str], sizes: Mapping[str, int], needed: Mapping[str, str]) -> dict[str, str]:
+    """As `measured`, in words for a report: nobody typed this, nothing is kept, and one reason stands for all of a kind."""
+    try:
+        return measured(texts, sizes, needed)
+    except Invalid as wrong:
+        found = ((name, said.text in (TOO_LONG, TOO_LONG_BY_ONE), said) for name, said in wrong.errors.items())
+        raise Invalid({name: LONGER if is_long else said for name, is_long, said in found}) from wrong
 
 
 def _check_moment(at: datetime) -> None:

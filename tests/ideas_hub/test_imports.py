@@ -144,6 +144,12 @@ def test_a_row_that_cannot_come_in_says_why_and_costs_no_other(hub):
     check_comments()
 
 
+def test_what_is_too_long_is_left_out_for_one_reason_that_promises_nothing(hub):
+    long = [an_idea(str(n), proposal="a" * (10_000 + n)) for n in (1, 2)]
+    outcomes = bring_in(TOWN, [an_idea(), *long, a_comment("x", body="a" * 4_001)])
+    assert {str(outcome.why) for outcome in outcomes[1:]} == {"A text of it is longer than this hub holds."}
+
+
 def test_a_row_that_the_database_refuses_costs_itself_only(hub, monkeypatch):
     references = iter(["person", "same", "same", "other"])
     monkeypatch.setattr(db, "_ref", lambda: next(references))
