@@ -1,19 +1,24 @@
 """Four servers on one PostgreSQL, with Redis, behind nginx as `deploy/nginx/` has it."""
 
+import re
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import requests
 import sqlalchemy as sa
 from requests.adapters import HTTPAdapter
 
-from ideas_hub import db, sessions
+from events.catalogue import VoteCast, VoteWithdrawn
+from ideas_hub import db, sessions, settings
+from ideas_hub.clock import now
 from ideas_hub.comments import Comment
 from ideas_hub.ideas import Idea
-from ideas_hub.people import Actor
+from ideas_hub.people import Actor, Person
 from ideas_hub.votes import Vote, cast_vote
 from tests import make
 from tests.journeys.conftest import OUTAGE
@@ -22,10 +27,13 @@ from tests.live.watcher import Watcher
 from tests.servers.conftest import start_together
 from tests.support.browser import CSRF_TOKEN, Visitors
 from tests.support.hub import Server
+from tests.support.playing import lines_until, playing
 from tests.support.processes import free_port
 from tests.support.services import Nginx, Redis
+from tests.support.witness import entries
+from web.cli import demo, minutes
 
-pytestmark = pytest.mark.postgresql_only
+pytestmark = [pytest.mark.postgresql_only, pytest.mark.timeout(240)]  # a busy machine takes long to start four servers
 
 MOST_STALE, RIGHT_AGAIN = 3.0, 5.0  # seconds
 SHOWN = """idea => {
@@ -34,6 +42,18 @@ SHOWN = """idea => {
     Number(document.querySelector(`[data-topic='idea:${idea}'] [data-fact=votes]`).textContent),
     ["on", "catching", "off"].find(name => sign.classList.contains(`live--${name}`)),
   ];
+}"""
+
+TALLIES = """() => [
+  ["on", "catching", "off"].find(name => document.querySelector("[data-live-sign]").classList.contains(`live--${name}`)),
+  [...document.querySelectorAll("[data-topic^='idea:']")].map(
+    idea => [idea.dataset.topic.slice(5), Number(idea.querySelector("[data-fact=votes]").textContent.replace(",", ""))]
+  ),
+]"""
+LIKE_NEW = """async place => {
+  const links = page => [...page.querySelectorAll(`${place} a`)].map(link => link.getAttribute("href")).join();
+  const anew = await (await fetch(location.href)).text();
+  return links(document) === links(new DOMParser().parseFromString(anew, "text/html"));
 }"""
 
 
@@ -274,4 +294,119 @@ def test_two_of_four_servers_are_killed_and_no_page_is_stale_without_saying_so(f
         page.until_live(within=RIGHT_AGAIN)
     for page in pages[:2]:
         page.until_votes(watched, load.votes[watched])
+        assert not page.was_reloaded
+
+
+# The demo council at work
+
+
+DID = {
+    "voted": re.compile(r"^\d\d:\d\d .+ voted for “(.+)”: \d+$"),
+    "took back": re.compile(r"^\d\d:\d\d .+ took back a vote for “(.+)”: \d+$"),
+    "commented": re.compile(r"^\d\d:\d\d (.+), \w+, on “.+”: (.+)$"),
+    "posted": re.compile(r"^\d\d:\d\d .+ posted “(.+)”$"),
+}
+
+
+class Council:
+    """Its people, with a few ideas of others. What they say that they did, and what stands in the hub since."""
+
+    def __init__(self) -> None:
+        council = demo.Council(one_in=10)
+        demo.move_in(council)
+        demo.add_themes(council, minutes.themes(str))
+        settings.change_settings(council=demo.COUNCIL)
+        for _ in range(12):
+            make.idea(votes=2)
+        self.before = self._standing()
+
+    def did(self, lines: list[str]) -> dict[str, Counter]:
+        found: dict[str, Counter] = {what: Counter() for what in DID}
+        for line in lines:
+            for what, pattern in DID.items():
+                if said := pattern.match(line):
+                    found[what][said.groups()] += 1
+                    break
+        return found
+
+    def is_all_there(self, lines: list[str]) -> None:
+        """Each act that was acknowledged to them, once, and no other."""
+        did, here = self.did(lines), self._standing()
+        votes = Counter(did["voted"])
+        votes.subtract(did["took back"])
+        for what, acts in (("votes", votes), ("comments", did["commented"]), ("ideas", did["posted"])):
+            since = Counter(here[what])
+            since.subtract(self.before[what])
+            assert {act: n for act, n in since.items() if n} == {act: n for act, n in acts.items() if n}, what
+
+    @staticmethod
+    def _standing() -> dict[str, Counter]:
+        with db.reading() as session:
+            ideas = session.scalars(sa.select(Idea)).all()
+            names = {idea.id: idea.short_title or idea.title for idea in ideas}
+            for idea, counted in session.execute(sa.select(Vote.idea_id, sa.func.count()).group_by(Vote.idea_id)).all():
+                assert counted == next(row.votes for row in ideas if row.id == idea)
+            votes: Counter = Counter()
+            for idea in ideas:
+                votes[(names[idea.id],)] += idea.votes
+            comments = session.execute(sa.select(Person.name, Comment.body).join(Person, Person.id == Comment.author_id))
+            return {
+                "votes": votes,
+                "comments": Counter((name, body) for name, body in comments),
+                "ideas": Counter((name,) for name in names.values()),
+            }
+
+
+def tallies() -> dict[str, list[tuple[datetime, int]]]:
+    """How many votes each idea has had, and since when, by the log."""
+    found: dict[str, list[tuple[datetime, int]]] = {}
+    for entry in entries():
+        if isinstance(entry.event, VoteCast | VoteWithdrawn):
+            past = found.setdefault(entry.event.idea, [(datetime.min.replace(tzinfo=UTC), 0)])
+            past.append((entry.at, past[-1][1] + (1 if isinstance(entry.event, VoteCast) else -1)))
+    return found
+
+
+def test_two_of_four_servers_are_killed_while_the_council_is_at_work(
+    four: Hub, visitor: Visitors, database_url: str, tmp_path: Path
+):
+    """`flask demo --play`: what it was told is done is there, and the board never shows old numbers as live."""
+    for words in (*OUTAGE, "503 (Service Unavailable)"):
+        visitor.forgive(words)
+    council = Council()
+    board, home = Page(visitor(four.url), "/board"), Page(visitor(four.url), "/")
+    shown: list[tuple[datetime, dict[str, int]]] = []  # when the board said that it was live, and the votes on it
+
+    def look(until: float) -> None:
+        while time.monotonic() < until:
+            sign, votes = board.page.evaluate(TALLIES)
+            if sign == "on":
+                shown.append((now(), dict(votes)))
+            time.sleep(0.05)
+
+    with playing(database_url, four.url, tmp_path, "--speed", "400", "--minutes", "0.2") as process:
+        lines = lines_until(process, " voted for “")
+        hearing = threading.Thread(target=lambda: lines.extend(line.rstrip() for line in process.stdout))
+        hearing.start()
+        look(time.monotonic() + 2)
+        killed = len(lines)
+        for server in four.servers[::2]:
+            server.kill()
+        look(time.monotonic() + 4)
+        four.all_answer()
+        look(time.monotonic() + 1)
+        hearing.join(30)
+    assert "go home" in lines[-1], lines[-5:]
+    assert any(council.did(lines[killed:]).values()), "nobody did anything with two servers gone"
+    council.is_all_there(lines)
+    past = tallies()
+    for moment, votes in shown:
+        for idea, number in votes.items():
+            known = past.get(idea, [(moment, 0)])
+            since = max((at for at, _ in known if at <= moment - timedelta(seconds=MOST_STALE)), default=moment)
+            assert number in {tally for at, tally in known if since <= at <= moment}, f"{idea} at {moment}: {number} as live"
+    for page, places in ((board, ("#columns", "#figures")), (home, ("#now", "#waiting", "#year"))):
+        page.until_live(within=RIGHT_AGAIN)
+        for place in places:
+            page.until(LIKE_NEW, place)
         assert not page.was_reloaded

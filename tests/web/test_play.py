@@ -1,12 +1,6 @@
 """`flask demo --play`: the people of the demo council act on a running hub over HTTP, and on no other."""
 
-import re
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
@@ -14,38 +8,11 @@ from sqlalchemy import func, select
 from ideas_hub import db
 from ideas_hub.sessions import Credential
 from ideas_hub.votes import Vote
-from tests.support.hub import environment
+from tests.support.playing import lines_until, playing
 from web.cli import minutes, play
 from web.cli.minutes import KINDS
 
 pytestmark = pytest.mark.sqlite_only
-
-
-@contextmanager
-def playing(url: str, base_url: str, folder: Path, *words: str) -> Iterator[subprocess.Popen]:
-    """The command in a process of its own; `stdout` is what it says."""
-    with subprocess.Popen(
-        [sys.executable, "-u", "-m", "flask", "demo", "--play", *words],
-        cwd=folder,
-        env=environment(url, BASE_URL=base_url),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
-        try:
-            yield process
-        finally:
-            if process.poll() is None:
-                process.kill()
-
-
-def lines_until(process: subprocess.Popen, pattern: str) -> list[str]:
-    heard = []
-    for line in process.stdout:
-        heard.append(line.rstrip())
-        if re.search(pattern, line):
-            return heard
-    raise AssertionError(f"never said {pattern!r}: {heard}")
 
 
 @pytest.mark.demo

@@ -59,9 +59,9 @@ def fill(*, small: bool = False) -> None:
     db.replace_new_ref(lambda: "".join(letters.choices(db.LETTERS, k=8)))
     try:
         _turn_clock_to(calendar.begins(BEGINNING))
-        _move_in(council)
+        move_in(council)
         themes = minutes.themes(calendar.named, most=5 if small else None)
-        _add_themes(council, themes)
+        add_themes(council, themes)
         _play(_year(council, calendar, themes))
     finally:
         clock.replace_now(None)
@@ -227,7 +227,7 @@ def address(name: str) -> str:
     return re.sub(r"[^a-z]+", ".", fold(name)) + "@example.org"
 
 
-def _move_in(council: Council) -> None:
+def move_in(council: Council) -> None:
     most = {audience: number // council.one_in if audience == "public" else number for audience, number in OBLIGE.items()}
     settings.change_settings(answer_votes=most, answer_days=15)
     said = minutes.people()
@@ -243,7 +243,7 @@ def _move_in(council: Council) -> None:
     click.echo(f"People: {len(said['staff'])} staff in {len(said['teams'])} teams, {len(residents)} residents")
 
 
-def _add_themes(council: Council, themes: Sequence[dict[str, Any]]) -> None:
+def add_themes(council: Council, themes: Sequence[dict[str, Any]]) -> None:
     for theme in themes:
         settings.add_theme(theme["slug"], theme["name"], directorate=theme["directorate"])
     click.echo(f"Themes: {len(themes)}, for which {len({theme['directorate'] for theme in themes})} directorates answer")
