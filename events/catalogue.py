@@ -320,7 +320,12 @@ class SessionEnded(Event, type="session.ended"):
     person: str
 
 
-LEDGER = (VoteCast, VoteWithdrawn, RightsChanged, SessionEnded)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsChanged(Event, type="hub.settings_changed"):
+    """What the hub is set to changed: its name, its thresholds, its themes. Pages that were kept ready are made anew."""
+
+
+LEDGER = (VoteCast, VoteWithdrawn, RightsChanged, SessionEnded, SettingsChanged)
 
 
 def types_on(feed: str) -> tuple[str, ...]:

@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from events.catalogue import View
-from ideas_hub.db import Base, reading, transaction
+from events.catalogue import SettingsChanged, View
+from ideas_hub.db import Base, reading, record, transaction
 from ideas_hub.errors import Invalid, _
 from ideas_hub.people import Directorate
 
@@ -58,7 +58,10 @@ class ThemeCard:
 
 
 def change_settings(**values: Any) -> None:
-    """Set what is named; the rest stays. Raises TypeError for a setting that does not exist, and Invalid for a wrong value."""
+    """Set what is named; the rest stays. Raises TypeError for a setting that does not exist, and Invalid for a wrong value.
+
+    Notes in the ledger that it was done.
+    """
     changed = asdict(Settings(**values))
     votes, days = changed["answer_votes"], changed["answer_days"]
     if set(votes) != {view.word for view in View} or not all(isinstance(least, int) and least > 0 for least in votes.values()):
@@ -68,10 +71,14 @@ def change_settings(**values: Any) -> None:
     with transaction() as session:
         for name in values:
             session.merge(Setting(name=name, value=changed[name]))
+        record(session, SettingsChanged())
 
 
 def add_theme(slug: str, name: str, *, directorate: str | None = None) -> None:
-    """Add a theme, or change the one with that slug. Raises Invalid (no slug, or a directorate that is not there)."""
+    """Add a theme, or change the one with that slug. Notes it in the ledger.
+
+    Raises Invalid (no slug, or a directorate that is not there).
+    """
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", slug) or len(slug) > 40:
         raise Invalid.field("slug", _("A slug is small letters and digits, with hyphens between them."))
     with transaction() as session:
@@ -81,6 +88,7 @@ def add_theme(slug: str, name: str, *, directorate: str | None = None) -> None:
         theme = session.scalar(select(Theme).where(Theme.slug == slug)) or Theme(slug=slug)
         theme.name, theme.directorate_id = name, directorate_id
         session.add(theme)
+        record(session, SettingsChanged())
 
 
 # Queries

@@ -38,6 +38,7 @@ from web import (
     moves,
     once,
     pages,
+    ready,
     session,
     sharing,
     sign_in,
@@ -84,6 +85,7 @@ def create_app(settings: config.Config | None = None) -> Flask:
             PrefixLoader({"govuk_frontend_jinja": PackageLoader("govuk_frontend_jinja")}),
         ]
     )
+    app.wsgi_app = ready.Ready(app)  # type: ignore[method-assign,assignment]
     if settings.trusted_proxies:
         n = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]

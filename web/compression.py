@@ -36,11 +36,15 @@ def _pack(response: Response) -> Response:
     content = response.get_data()
     if len(content) >= LEAST:
         is_script = response.mimetype == "text/javascript"
-        response.set_data(_packed_file(content, is_script) if is_file else gzip.compress(content, QUICK, mtime=0))
+        response.set_data(_packed_file(content, is_script) if is_file else pack(content))
         response.headers["Content-Encoding"] = "gzip"
         if tag:
             response.set_etag(tag, weak=True)
     return response
+
+
+def pack(content: bytes) -> bytes:
+    return gzip.compress(content, QUICK, mtime=0)
 
 
 def _gives_nothing_away() -> bool:

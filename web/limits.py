@@ -7,11 +7,14 @@ a whole council behind one address. What is asked too often is refused before it
 import logging
 import math
 import time
+from collections.abc import Callable
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
-from typing import Any
+from typing import Any, cast
 
 from flask import Flask, Response, g, request
 from flask_limiter import Limiter, RateLimitExceeded
+from limits import parse
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
@@ -32,6 +35,7 @@ A_MINUTE = {  # how often, by what is done: for a person, and for a network of p
 }
 WRITES = ("/ideas", "/ideas/new", "/comments", "/answers")  # where what people write is posted to
 UNCOUNTED = {"static", "health.healthz"}
+COUNTED = "ideas_hub.counted"  # what a request carries that was counted before it came to the application
 # Seconds that Redis has; where it does not answer, the counts of this process must do. It is asked again after 1, 2, 4 … 32 s.
 PATIENCE: dict[str, Any] = {"socket_connect_timeout": 0.2, "socket_timeout": 0.2, "retry": Retry(NoBackoff(), 0)}
 
@@ -39,13 +43,14 @@ PATIENCE: dict[str, Any] = {"socket_connect_timeout": 0.2, "socket_timeout": 0.2
 def init_app(app: Flask) -> None:
     app.before_request(_refuse_long_addresses)
     settings: Config = app.extensions["ideas_hub"].config
+    app.extensions["may_read"] = lambda address: True
     if not settings.rate_limits:
         return
     app.before_request(_know_who)
     limiter = Limiter(
         lambda: str(g.counted_as),
         application_limits=[lambda: str(g.limit)],
-        application_limits_exempt_when=lambda: request.endpoint in UNCOUNTED,
+        application_limits_exempt_when=lambda: request.endpoint in UNCOUNTED or COUNTED in request.environ,
         request_identifier=lambda: "hub",  # whatever is asked, also what is not there
         storage_uri=settings.redis_url or "memory://",
         storage_options=PATIENCE if settings.redis_url else {},
@@ -55,12 +60,50 @@ def init_app(app: Flask) -> None:
     limiter.init_app(app)
     limiter.logger.addFilter(_is_worth_a_line)
 
+    app.extensions["may_read"] = Readers(limiter).may_read
+
     @app.errorhandler(RateLimitExceeded)
     def exceeded(refusal: RateLimitExceeded) -> Response:
         response = respond(429, Sentence(SAID[429]))
         if limit := limiter.current_limit:
             response.headers["Retry-After"] = str(max(1, math.ceil(limit.reset_at - time.time())))
         return response
+
+
+class Readers:
+    """Counts pages that are sent as they are. Counting one costs as much as sending it, so several are counted at once.
+
+    What was counted and not read by the end of a minute is lost: one network loses less than a three-hundredth of its limit.
+    """
+
+    def __init__(self, limiter: Limiter) -> None:
+        self.limiter, self.minute = limiter, 0.0
+        self.left: dict[str, int] = {}  # reads that are counted already, by network
+
+    def may_read(self, address: str) -> bool:
+        network = _network(address)
+        if self.minute != (minute := time.time() // 60):
+            self.minute, self.left = minute, {}
+        left = self.left.get(network, 0) or self._count(network)
+        self.left[network] = max(left - 1, 0)
+        return left > 0
+
+    def _count(self, network: str) -> int:
+        """Count some reads more, and return how many; none where the limit is reached, or Redis is away."""
+        most = A_MINUTE["read"][True]
+        some = max(1, most // 300)
+        try:
+            return some if self.limiter.limiter.hit(parse(f"{most}/minute"), f"read {network}", "global", cost=some) else 0
+        except RedisError:
+            return 0
+
+
+def may_read(app: Flask, address: str) -> bool:
+    """Count one page that is read without signing in, with all others of that network.
+
+    False where it is one too many, or could not be counted: then the application counts, and refuses, as it does everything else.
+    """
+    return cast(Callable[[str], bool], app.extensions["may_read"])(address)
 
 
 def _is_worth_a_line(record: logging.LogRecord) -> bool:
@@ -93,6 +136,7 @@ def _what() -> str:
     return "write" if request.method == "POST" and rule.endswith(WRITES) else "act"
 
 
+@lru_cache(maxsize=4096)
 def _network(address: str) -> str:
     """The address; of IPv6 the network that one household or office has."""
     try:

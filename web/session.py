@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask, Response, g, request, session
+from flask import Flask, Response, current_app, g, request, session
 from flask.sessions import SecureCookieSessionInterface, SessionMixin
-from flask_wtf.csrf import CSRFProtect
+from flask_wtf.csrf import CSRFProtect, generate_csrf
 
 from ideas_hub.errors import SignInNeeded
 from ideas_hub.people import NOBODY, Actor
@@ -13,6 +13,7 @@ from ideas_hub.sessions import Identity, Means, end, identify, start_session
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 OPEN_TO_NOBODY = frozenset({"sign_in.sign_in", "sign_in.sign_out", "appearance.choose"})  # what nobody may post to
+SHARED = frozenset({"appearance.choose"})  # whose form stands in pages that are the same for all
 KEY = "hub"  # under which the browser's cookie keeps the secret of its session
 
 csrf = CSRFProtect()
@@ -30,6 +31,8 @@ def init_app(app: Flask) -> None:
     app.session_interface = Cookies()
     app.config.update(WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=None, WTF_CSRF_HEADERS=["X-CSRFToken"])
     csrf.init_app(app)
+    app.jinja_env.globals.update(csrf_token=form_token)
+    app.context_processor(lambda: {"csrf_token": form_token})
     app.before_request(_guard)
 
 
@@ -51,6 +54,12 @@ def identity() -> Identity:
         g.identity = _ask(*_credentials())()
     identity: Identity = g.identity
     return identity
+
+
+def form_token() -> str:
+    """What proves that a form is ours. Pages that all share have none, and set no cookie: nobody could use more of their forms
+    than those of `SHARED`."""
+    return generate_csrf() if actor().is_somebody or request.endpoint in OPEN_TO_NOBODY - SHARED else ""
 
 
 def sign_in(person: str) -> None:
@@ -102,5 +111,11 @@ def _guard() -> None:
         return
     if not actor().is_somebody and request.endpoint not in OPEN_TO_NOBODY:
         raise SignInNeeded
-    if not by_token:
+    if not by_token and not _is_of_a_shared_page():
         csrf.protect()
+
+
+def _is_of_a_shared_page() -> bool:
+    """Is it a form that needs no token, where the browser says that it comes from a page of ours?"""
+    origins = current_app.extensions["ideas_hub"].config.origins
+    return request.endpoint in SHARED and request.headers.get("Origin") in origins
