@@ -1,5 +1,6 @@
 """Queries only: the board, which is the pipeline as the asker may see it."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -54,17 +55,26 @@ def board(actor: Actor, *, cards: int = MOST_CARDS) -> Board:
     with reading() as session:
         head = log.head(session)
         counts = stage_counts(session, actor.view)
-        columns = tuple(Column(stage, counts[stage], _cards(session, actor, stage, cards)) for stage in Stage)
+        shown = {stage: _first(session, actor, stage, cards) for stage in Stage}
+        found = _cards(session, actor, [id for ids in shown.values() for id in ids])
+        columns = tuple(Column(stage, counts[stage], tuple(found[id] for id in ids)) for stage, ids in shown.items())
         return Board(now(), columns, _figures(session, actor), head)
 
 
-def _cards(session: Session, actor: Actor, stage: Stage, most: int) -> tuple[IdeaCard, ...]:
-    here = select(Idea).where(visible_to(actor, Idea), Idea.hidden.is_(False), Idea.stage == stage)
+def _first(session: Session, actor: Actor, stage: Stage, most: int) -> list[int]:
+    """The ids of the ideas that stand first in a column."""
+    here = select(Idea.id).where(visible_to(actor, Idea), Idea.hidden.is_(False), Idea.stage == stage)
     late = Idea.answer_due < today()
     owed = session.scalars(here.where(late).order_by(Idea.answer_due, Idea.votes.desc(), Idea.ref).limit(most)).all()
     others = here.where(Idea.answer_due.is_(None) | ~late).order_by(Idea.votes.desc(), Idea.ref.desc())
     rest = session.scalars(others.limit(most - len(owed))).all() if len(owed) < most else []
-    return tuple(idea_cards(session, actor, [*owed, *rest]))
+    return [*owed, *rest]
+
+
+def _cards(session: Session, actor: Actor, ids: Collection[int]) -> dict[int, IdeaCard]:
+    """The cards of those ideas, of all columns at once."""
+    ideas = session.scalars(select(Idea).where(Idea.id.in_(ids))).all()
+    return {idea.id: card for idea, card in zip(ideas, idea_cards(session, actor, ideas), strict=True)}
 
 
 def _figures(session: Session, actor: Actor) -> Figures:

@@ -99,7 +99,8 @@ def shelf(actor: Actor, wanted: Wanted, *, after: tuple[Any, str] | None = None,
 def _list(
     session: Session, actor: Actor, wanted: Wanted, found: Mapping[int, Hit] | None, after: tuple[Any, str] | None, limit: int
 ) -> Page:
-    query = select(Idea).where(*lists.conditions(actor, wanted, found))
+    withheld = lists.in_order(session, actor, wanted) if found is None else frozenset()
+    query = select(Idea).where(*lists.conditions(actor, wanted, found, withheld=withheld))
     if found is not None and wanted.sort is None:
         keys, ideas = _best_first(session, query, found, after, limit)
     else:

@@ -2,17 +2,24 @@
 
 At most `MOST_READ` ideas are counted. Of a longer list the numbers are those of as many: there are so many at the least, and no
 page ever reads the whole hub to say how large it is.
+
+**How ideas are found.** A filter that few ideas pass is where to begin: those few are read. Where many pass, the list is read in
+its order until the page is full. Which of the two, is known here by counts that cost little; SQLite does not know, and would read
+half the hub for a stage that half of it is in. So what is no good place to begin is withheld from its planner (`Withheld`).
 """
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from datetime import date
 from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.functions import FunctionElement
 
 from events.catalogue import VIEWS, View
 from ideas_hub.clock import today
@@ -21,7 +28,8 @@ from ideas_hub.people import Actor
 from ideas_hub.permissions import visible_to
 from ideas_hub.settings import Theme
 
-MOST_READ = 2000
+MOST_READ = 1000
+FEW = 2000  # ideas that pass a filter, and are read to find those that pass the others
 MOST_PLACES = 12
 
 
@@ -89,19 +97,47 @@ FILTERS = ("stages", "themes", "answers", "places", "audience")
 # Conditions
 
 
-def conditions(actor: Actor, wanted: Wanted, found: Collection[int] | None = None) -> list[ColumnElement[bool]]:
-    """What is true of the ideas that somebody asks for. `found`: the ids that have the words of the question."""
+class Withheld(FunctionElement[Any]):
+    """A column whose index SQLite is not to use; PostgreSQL keeps statistics, and chooses well by itself."""
+
+    inherit_cache = True
+
+    def __init__(self, column: Any) -> None:
+        super().__init__(column)
+        self.type = column.type
+
+
+@compiles(Withheld)
+def _as_it_is(element: Withheld, compiler: Any, **options: Any) -> str:
+    return str(compiler.process(element.clauses, **options))
+
+
+@compiles(Withheld, "sqlite")
+def _without_its_index(element: Withheld, compiler: Any, **options: Any) -> str:
+    return f"+{compiler.process(element.clauses, **options)}"
+
+
+def conditions(
+    actor: Actor, wanted: Wanted, found: Collection[int] | None = None, *, withheld: Collection[str] = ()
+) -> list[ColumnElement[bool]]:
+    """What is true of the ideas that somebody asks for.
+
+    `found`: the ids that have the words of the question. `withheld`: the filters that are no place to begin.
+    """
     told: list[ColumnElement[bool]] = [visible_to(actor, Idea)]
+    stage, id = (
+        Withheld(column) if name in withheld else column for name, column in (("stages", Idea.stage), ("themes", Idea.id))
+    )
     if found is not None:
         told.append(Idea.id.in_(found))
     if wanted.sort is Sort.WAITING:
-        told += [Idea.stage.in_((Stage.NEW, Stage.EXPLORING)), Idea.answered_at.is_(None)]
+        told += [stage.in_((Stage.NEW, Stage.EXPLORING)), Idea.answered_at.is_(None)]
     if wanted.stages != ANY_STAGE:
-        told.append(Idea.stage.in_(wanted.stages) if wanted.stages else Idea.stage != Stage.MERGED)
+        told.append(stage.in_(wanted.stages) if wanted.stages else stage != Stage.MERGED)
     if wanted.themes:
-        told.append(Idea.id.in_(_about(wanted.themes)))
+        told.append(id.in_(_about(wanted.themes)))
     if wanted.answers:
-        told.append(sa.or_(*map(is_owed, sorted(wanted.answers))))
+        told.append(_is_any(wanted.answers))
     if wanted.places:
         told.append(Idea.place_key.in_([place_key(place) for place in wanted.places]))
     if wanted.audience is not None:
@@ -121,6 +157,14 @@ def is_owed(state: Owed) -> ColumnElement[bool]:
     return sa.and_(Idea.answered_at.is_(None), clock[state])
 
 
+def _is_any(states: Collection[Owed]) -> ColumnElement[bool]:
+    """The condition that it stands so or so. Whether an answer is owed at all is one range of days, and found as one."""
+    if {Owed.LATE, Owed.DUE} <= set(states):
+        owed = sa.and_(Idea.answered_at.is_(None), Idea.answer_due >= date.min)
+        return sa.or_(owed, *map(is_owed, sorted(set(states) - {Owed.LATE, Owed.DUE})))
+    return sa.or_(*map(is_owed, sorted(states)))
+
+
 def _about(themes: Iterable[str]) -> sa.Select[Any]:
     return select(IdeaTheme.idea_id).join(Theme, Theme.id == IdeaTheme.theme_id).where(Theme.slug.in_(themes))
 
@@ -128,15 +172,41 @@ def _about(themes: Iterable[str]) -> sa.Select[Any]:
 # Queries
 
 
+def in_order(session: Session, actor: Actor, wanted: Wanted) -> frozenset[str]:
+    """The filters to withhold where a list is read in its order: those that many ideas pass."""
+    many: set[str] = set()
+    stages = wanted.stages or (ANY_STAGE - {Stage.MERGED})
+    if wanted.sort is Sort.WAITING:
+        stages = stages & {Stage.NEW, Stage.EXPLORING}
+    counted = stage_counts(session, actor.view)
+    is_by_votes = wanted.sort is Sort.TOP and len(stages) == 1  # for which there is an index in that order
+    if not is_by_votes and sum(counted[stage] for stage in stages) > FEW:
+        many.add("stages")
+    if wanted.themes:
+        some = _about(wanted.themes).limit(FEW + 1).subquery()
+        if (session.scalar(select(func.count()).select_from(some)) or 0) > FEW:
+            many.add("themes")
+        else:
+            many.add("stages")
+    return frozenset(many)
+
+
+def in_any_order(wanted: Wanted) -> frozenset[str]:
+    """The filters to withhold where ideas are counted: stages, for every other filter lets fewer through."""
+    return frozenset({"stages"}) if wanted.themes or wanted.places or wanted.answers else frozenset()
+
+
 def count(session: Session, actor: Actor, wanted: Wanted, found: Collection[int] | None = None) -> int:
     """How many ideas those are; `MOST_READ` + 1 where there are more."""
-    some = select(Idea.id).where(*conditions(actor, wanted, found)).limit(MOST_READ + 1)
+    where = conditions(actor, wanted, found, withheld=in_any_order(wanted))
+    some = select(Idea.id).where(*where).limit(MOST_READ + 1)
     return session.scalar(select(func.count()).select_from(some.subquery())) or 0
 
 
 def counts(session: Session, actor: Actor, wanted: Wanted, found: Collection[int] | None = None) -> Counts:
     """How many ideas somebody would find by each value of each filter, the other filters as they are."""
     read: dict[Wanted, Sequence[Any]] = {}
+    kept = _kept(session, actor, wanted, found)
 
     def others(filter: str) -> Wanted:
         """What is asked for but for one filter. Among the stages, ideas that were merged are counted as well."""
@@ -145,7 +215,7 @@ def counts(session: Session, actor: Actor, wanted: Wanted, found: Collection[int
     def groups(asked: Wanted) -> Sequence[Any]:
         if asked not in read:
             all_stages = replace(asked, stages=ANY_STAGE)
-            if not asked.stages and total(groups(all_stages)) <= MOST_READ:
+            if not asked.stages and not kept and total(groups(all_stages)) <= MOST_READ:
                 read[asked] = [group for group in read[all_stages] if group.stage is not Stage.MERGED]
             else:
                 read[asked] = _groups(session, actor, asked, found)
@@ -160,7 +230,6 @@ def counts(session: Session, actor: Actor, wanted: Wanted, found: Collection[int
             numbers[getattr(group, column)] += group.number
         return {value: numbers[value] for value in values}
 
-    kept = _kept(session, actor, wanted, found)
     names = _place_names(wanted, groups(others("places")))
     views = [view for view in VIEWS if view <= actor.view] if actor.view > View.PUBLIC else []
     return Counts(
@@ -178,7 +247,8 @@ def _groups(session: Session, actor: Actor, wanted: Wanted, found: Collection[in
     """Ideas by all that filters ask about, at most one more than `MOST_READ` of them."""
     owed = sa.case(*((is_owed(state), state.value) for state in Owed)).label("owed")
     told = select(Idea.stage, owed, Idea.place_key, Idea.place, Idea.effective_audience)
-    some = told.where(*conditions(actor, wanted, found)).limit(MOST_READ + 1).subquery()
+    where = conditions(actor, wanted, found, withheld=in_any_order(wanted))
+    some = told.where(*where).limit(MOST_READ + 1).subquery()
     columns = (some.c.stage, some.c.owed, some.c.place_key, some.c.effective_audience)
     grouped = select(*columns, func.max(some.c.place).label("place"), func.count().label("number")).group_by(*columns)
     return session.execute(grouped).all()
@@ -192,7 +262,8 @@ def _kept(session: Session, actor: Actor, wanted: Wanted, found: Collection[int]
 
 def _themes(session: Session, actor: Actor, others: Wanted, found: Collection[int] | None) -> dict[str, int]:
     themes = {row.id: row.slug for row in session.execute(select(Theme.id, Theme.slug))}
-    some = select(Idea.id).where(*conditions(actor, others, found)).limit(MOST_READ + 1).subquery()
+    where = conditions(actor, others, found, withheld=in_any_order(others))
+    some = select(Idea.id).where(*where).limit(MOST_READ + 1).subquery()
     about = select(IdeaTheme.theme_id, func.count()).join(some, some.c.id == IdeaTheme.idea_id).group_by(IdeaTheme.theme_id)
     numbers = {row[0]: row[1] for row in session.execute(about)}
     return {slug: numbers.get(theme, 0) for theme, slug in themes.items()}

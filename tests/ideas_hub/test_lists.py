@@ -3,14 +3,15 @@
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from events.catalogue import View
-from ideas_hub import lists
+from ideas_hub import db, lists
 from ideas_hub.audiences import change_idea
 from ideas_hub.clock import today
 from ideas_hub.finding import list_ideas, shelf, similar_ideas
 from ideas_hub.ideas import Stage
-from ideas_hub.lists import Owed, Wanted
+from ideas_hub.lists import Owed, Sort, Wanted
 from ideas_hub.people import NOBODY
 from ideas_hub.settings import change_settings
 from tests import make
@@ -137,3 +138,38 @@ def test_what_looks_alike_says_why_it_was_declined(hub):
     assert (like.idea.ref, like.reason, like.lesson) == (declined, "No money this year.", None)
     change_idea(make.admin(), declined, audience=View.STAFF)
     assert similar_ideas(NOBODY, "Benches") == []
+
+
+@pytest.mark.parametrize("few", [0, 2000])
+def test_wherever_it_is_begun_to_look_the_same_ideas_are_found(council, monkeypatch, few):
+    monkeypatch.setattr(lists, "FEW", few)
+    cards = {card.ref: card for card in list_ideas(NOBODY, Wanted(stages=frozenset(Stage)), limit=100).items}
+    for stages in ((), (Stage.NEW,), (Stage.NEW, Stage.EXPLORING)):
+        for themes in ((), ("parks",), ("parks", "roads")):
+            for sort in Sort:
+                wanted = Wanted(sort, stages=frozenset(stages), themes=frozenset(themes))
+                found = [card.ref for card in list_ideas(NOBODY, wanted, limit=100).items]
+                if sort is not Sort.WAITING:
+                    asked = {ref for ref in cards if not stages or cards[ref].stage in stages}
+                    asked = {ref for ref in asked if not themes or {t.slug for t in cards[ref].themes} & set(themes)}
+                    assert set(found) == asked, wanted
+                assert len(found) == shelf(NOBODY, wanted).counts.total
+
+
+@pytest.mark.sqlite_only
+@pytest.mark.parametrize("sort", [Sort.NEW, Sort.TOP, Sort.TRENDING])
+def test_where_many_ideas_pass_the_filters_a_list_is_read_in_its_order(council, monkeypatch, sort):
+    """Not the whole of two stages, to be sorted then: that grows with the hub."""
+    monkeypatch.setattr(lists, "FEW", 0)
+    plans = []
+
+    def explain(connection, cursor, statement, parameters, *_):
+        if "ORDER BY" in statement and statement.startswith("SELECT idea."):
+            plans.extend(row[3] for row in cursor.connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters))
+
+    engine = db.database().readers
+    sa.event.listen(engine, "before_cursor_execute", explain)
+    list_ideas(NOBODY, Wanted(sort, stages=frozenset({Stage.NEW, Stage.EXPLORING}), themes=frozenset({"parks"})))
+    sa.event.remove(engine, "before_cursor_execute", explain)
+    assert any(f"USING INDEX ix_idea_{({'new': 'posted', 'top': 'votes', 'trending': 'hot'})[sort]}" in step for step in plans)
+    assert not any("TEMP B-TREE" in step for step in plans)
