@@ -107,8 +107,8 @@ def in_large_hubs(every: list[finding.Compared]) -> Iterator[Line]:
             yield Line(f"similar ideas in a large hub, {each.database}: p95", *shown, p95 < finding.SIMILAR_P95, doubtful)
 
 
-def conclude(rows: list[Row], more: list[Line]) -> None:
-    """Print the table, what is to be thought of it, and in the last line which bars were missed."""
+def conclude(rows: list[Row], more: list[Line], wrong: list[str]) -> None:
+    """Print the table, what is to be thought of it, and in the last line which bars were missed and which runs were wrong."""
     table = [*beside_peers(rows), *more]
     print(f"\n{'what (medians)':50}{'ours':>16}{'peer':>22}{'ratio':>9}  bar")
     for line in table:
@@ -122,4 +122,5 @@ def conclude(rows: list[Row], more: list[Line]) -> None:
     judged = [line for line in table if line.bar]
     missed = [f"{line.what} ({line.peer.split()[0]})" if line.peer else line.what for line in judged if not line.met]
     wanting = f" MISSED: {'; '.join(missed)}." if missed else ""
-    print(f"{len(judged) - len(missed)} of {len(judged)} bars are met.{wanting}")
+    failing = f" WRONG, and not counted: {'; '.join(wrong)}." if wrong else ""
+    print(f"{len(judged) - len(missed)} of {len(judged)} bars are met.{wanting}{failing}")

@@ -354,9 +354,7 @@ def main() -> int:
         measure_all(bench, [name for name in only if name in ROWS], asked.rounds or (1 if asked.quick else 3))
         more = finding.run(finding.QUICK if asked.quick else finding.Extent()) if "finding" in only else []
     print(f"\nEach measurement is in {file}.")
-    for wrong in bench.wrong:
-        print("WRONG, and not counted:", wrong)
-    bars.conclude(bench.rows, list(bars.in_large_hubs(more)))
+    bars.conclude(bench.rows, list(bars.in_large_hubs(more)), bench.wrong)
     return 1 if bench.wrong else 0
 
 
