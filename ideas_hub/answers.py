@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import ForeignKey, Index, String, Text, exists, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
@@ -65,16 +66,20 @@ def checked_answer(text: str) -> str:
 # Steps
 
 
-def set_clock(session: Session, idea: Idea) -> None:
-    """Step: where enough votes oblige an answer, and none was given yet, the clock starts. Announces `idea.answer_due`."""
+def is_owed(session: Session, idea: Any) -> bool:
+    """Step: do enough votes oblige an answer, where there was never one? For an idea, or what a vote reads of it."""
     if idea.answer_due is not None or idea.answered_at is not None or idea.stage not in OPEN_TO_VOTES:
+        return False
+    if idea.votes < settings(session).votes_that_oblige(idea.effective_audience):
+        return False
+    return not session.scalar(select(exists().where(AnswerClock.idea_id == idea.id)))
+
+
+def set_clock(session: Session, idea: Idea) -> None:
+    """Step: where an answer is owed, and none was given yet, the clock starts. Announces `idea.answer_due`."""
+    if not is_owed(session, idea):
         return
-    current = settings(session)
-    if idea.votes < current.votes_that_oblige(idea.effective_audience):
-        return
-    if session.scalar(select(exists().where(AnswerClock.idea_id == idea.id))):
-        return
-    idea.answer_due = add_working_days(today(), current.answer_days)
+    idea.answer_due = add_working_days(today(), settings(session).answer_days)
     session.add(AnswerClock(idea_id=idea.id, started_at=now(), due=idea.answer_due))
     name_who_answers(session, idea)
     touch(idea)

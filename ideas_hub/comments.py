@@ -56,7 +56,7 @@ class Comment(Guarded, Base):
     __table_args__ = (Index("ix_comment_idea", "idea_id", "posted_at", "ref"), Index("ix_comment_parent", "parent_id"))
 
     @classmethod
-    def written_by(cls, person_id: int | None) -> ColumnElement[bool]:
+    def written_by(cls, person_id: Any) -> ColumnElement[bool]:
         return cls.author_id == person_id
 
     @property

@@ -18,10 +18,11 @@ from contextvars import ContextVar
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import IO, Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, Engine, Row
+from sqlalchemy import Connection, Engine, Insert, Row
 from sqlalchemy.dialects import postgresql as postgresql_dialect
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, StatementError
@@ -422,10 +423,31 @@ def add_once(session: Session, row: Base) -> bool:
 
 def add_many(session: Session, model: type[Base], rows: Sequence[Mapping[str, Any]]) -> Sequence[Row[Any]]:
     """Insert those rows whose key is not there yet, and return the keys of those that were inserted."""
+    adding = _adding(model, session.get_bind().dialect.name)
+    return session.execute(adding, rows[0] if len(rows) == 1 else rows).all()
+
+
+def add_up(session: Session, model: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert those rows; where one with its key is there, its numbers are added to that one's."""
+    session.connection().execute(_adding_up(model, session.get_bind().dialect.name), rows)
+
+
+@cache
+def _adding(model: type[Base], dialect: str) -> Insert:
     table = sa.inspect(model).local_table
-    dialect = sqlite_dialect if session.get_bind().dialect.name == "sqlite" else postgresql_dialect
-    insert = dialect.insert(table).on_conflict_do_nothing().returning(*table.primary_key)
-    return session.execute(insert, rows).all()
+    return _insert(table, dialect).on_conflict_do_nothing().returning(*table.primary_key)
+
+
+@cache
+def _adding_up(model: type[Base], dialect: str) -> Insert:
+    table = sa.inspect(model).local_table
+    insert = _insert(table, dialect)
+    sums = {column.name: column + insert.excluded[column.name] for column in table.columns if not column.primary_key}
+    return insert.on_conflict_do_update(index_elements=[*table.primary_key], set_=sums)
+
+
+def _insert(table: Any, dialect: str) -> Any:
+    return (sqlite_dialect if dialect == "sqlite" else postgresql_dialect).insert(table)
 
 
 def disk_is_full(error: DBAPIError) -> bool:

@@ -167,7 +167,7 @@ class Idea(Guarded, Base):
     )
 
     @classmethod
-    def written_by(cls, person_id: int | None) -> ColumnElement[bool]:
+    def written_by(cls, person_id: Any) -> ColumnElement[bool]:
         return cls.id.in_(select(Authorship.idea_id).where(Authorship.person_id == person_id))
 
     @property

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, String, delete, select
+from sqlalchemy import ForeignKey, String, bindparam, delete, func, select, type_coerce
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from events.catalogue import SessionEnded
@@ -17,7 +17,7 @@ from events.moment import Moment
 from ideas_hub.clock import now
 from ideas_hub.db import Base, reading, record, transaction
 from ideas_hub.errors import Missing
-from ideas_hub.people import NOBODY, Actor, Person, Words, normalise_email, person_by_ref
+from ideas_hub.people import NOBODY, Actor, Person, Role, RoleHeld, Team, Words, normalise_email, person_by_ref
 
 SESSION_LASTS = timedelta(days=30)
 
@@ -110,11 +110,31 @@ def _end(session: Session, credential: Credential) -> None:
 
 # Queries
 
+_HOLDER = (  # one row: it is asked for with each request
+    select(
+        Credential.means,
+        Credential.until,
+        Person.id,
+        Person.ref,
+        Person.name,
+        Person.kind,
+        Team.name.label("team"),
+        select(func.aggregate_strings(type_coerce(RoleHeld.role, String), " "))
+        .where(RoleHeld.person_id == Person.id)
+        .scalar_subquery()
+        .label("roles"),
+    )
+    .join(Person, Person.id == Credential.person_id)
+    .outerjoin(Team, Team.id == Person.team_id)
+    .where(Credential.digest == bindparam("digest"))
+)
+
 
 def identify(secret: str, means: Means) -> Identity:
     """Who holds that secret: nobody, where it is unknown, ended or run out. Roles are looked up, never remembered."""
     with reading() as session:
-        credential = session.get(Credential, _digest(secret))
-        if credential is None or credential.means is not means or credential.until <= now():
-            return Identity(NOBODY)
-        return Identity(credential.person.actor(), credential.person.ref, credential.until)
+        holder = session.connection().execute(_HOLDER, {"digest": _digest(secret)}).one_or_none()
+    if holder is None or holder.means is not means or holder.until <= now():
+        return Identity(NOBODY)
+    roles = frozenset(Role(role) for role in (holder.roles or "").split())
+    return Identity(Actor(holder.id, holder.ref, holder.name, holder.kind, holder.team, roles), holder.ref, holder.until)

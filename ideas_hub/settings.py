@@ -94,11 +94,13 @@ def add_theme(slug: str, name: str, *, directorate: str | None = None) -> None:
 # Queries
 
 
+_ALL = select(Setting.name, Setting.value)
+
+
 def settings(session: Session) -> Settings:
     """The settings as they are now."""
     known = {known.name for known in fields(Settings)}
-    rows = session.execute(select(Setting.name, Setting.value)).all()
-    return Settings(**{row.name: row.value for row in rows if row.name in known})
+    return Settings(**{row.name: row.value for row in session.connection().execute(_ALL) if row.name in known})
 
 
 def current_settings() -> Settings:

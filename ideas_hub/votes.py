@@ -3,21 +3,22 @@
 import secrets
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import ForeignKey, Index, String, delete, select
 from sqlalchemy.orm import Mapped, Session, lazyload, mapped_column, selectinload
 
-from events.catalogue import VoteCast, VoteWithdrawn
+from events.catalogue import View, VoteCast, VoteWithdrawn
 from ideas_hub import answers
 from ideas_hub.clock import today
-from ideas_hub.db import Base, add_many, add_once, record, transaction
+from ideas_hub.db import Base, add_many, add_once, add_up, record, transaction
 from ideas_hub.errors import Missing, RuleBroken, Sentence, SignInNeeded, _
-from ideas_hub.ideas import OPEN_TO_VOTES, Authorship, Idea, hot_score, touch
-from ideas_hub.people import HUB, Actor, Kind, Words
-from ideas_hub.permissions import find, require, visible_to
+from ideas_hub.ideas import OPEN_TO_VOTES, Authorship, Idea, Stage, hot_score, touch
+from ideas_hub.people import HUB, Actor, Kind, Person, Words
+from ideas_hub.permissions import ASKING, find_some, require, visible_to
 from ideas_hub.stages import STAGE_LABELS
 
 # Model
@@ -64,10 +65,47 @@ class Tally:
     voted: bool
 
 
+@dataclass(slots=True, eq=False)
+class Ballot:
+    """What a vote reads and writes of an idea, under the names that the idea has for it.
+
+    A vote is what the hub does most often, and the whole idea with all that belongs to it is much more.
+    """
+
+    id: int
+    ref: str
+    effective_audience: View
+    stage: Stage
+    stage_since: datetime
+    posted_at: datetime
+    answer_due: date | None
+    answered_at: datetime | None
+    carried_over: int
+    votes: int
+    votes_residents: int
+    votes_staff: int
+    hot: float
+    changes_public: int
+    changes_staff: int
+    changes_leadership: int
+    voter: str | None  # the key of who votes, where they have one
+    author_refs: frozenset[str]
+
+    def tallies(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in TALLIES}
+
+
+TALLIES = ("votes", "votes_residents", "votes_staff", "hot", "changes_public", "changes_staff", "changes_leadership")
+BALLOT = (
+    *(getattr(Idea, field.name) for field in fields(Ballot)[:-2]),
+    select(VoterKey.key).where(VoterKey.person_id == ASKING).scalar_subquery(),
+)
+AUTHORS = select(Person.ref).join(Authorship, Authorship.person_id == Person.id).where(Authorship.idea_id == sa.bindparam("idea"))
+
 # Rules
 
 
-def check_open(idea: Idea) -> None:
+def check_open(idea: Idea | Ballot) -> None:
     """Raises RuleBroken where an idea's stage takes no votes."""
     if idea.stage not in OPEN_TO_VOTES:
         raise RuleBroken(
@@ -86,21 +124,17 @@ def cast_vote(actor: Actor, ref: str) -> Tally:
     Raises SignInNeeded, Missing, NotAllowed (an author) and RuleBroken (its stage takes no votes).
     """
     with transaction() as session:
-        idea = find(session, actor, Idea, ref, lock=True)
-        require(actor, "vote", idea)
-        check_open(idea)
-        cast(session, idea, voter_key(session, actor), actor.kind or Kind.RESIDENT)
-        return _tally(idea, voted=True)
+        ballot = _ballot(session, actor, ref)
+        cast(session, ballot, ballot.voter or voter_key(session, actor), actor.kind or Kind.RESIDENT)
+        return _tally(ballot, voted=True)
 
 
 def withdraw_vote(actor: Actor, ref: str) -> Tally:
     """The actor has no vote for the idea. Raises as `cast_vote`."""
     with transaction() as session:
-        idea = find(session, actor, Idea, ref, lock=True)
-        require(actor, "vote", idea)
-        check_open(idea)
-        withdraw(session, idea, voter_key(session, actor))
-        return _tally(idea, voted=False)
+        ballot = _ballot(session, actor, ref)
+        withdraw(session, ballot, ballot.voter or voter_key(session, actor))
+        return _tally(ballot, voted=False)
 
 
 def cast_votes(ballots: Mapping[str, Sequence[Actor]]) -> int:
@@ -122,6 +156,17 @@ def cast_votes(ballots: Mapping[str, Sequence[Actor]]) -> int:
 
 
 # Steps
+
+
+def _ballot(session: Session, actor: Actor, ref: str) -> Ballot:
+    """Step: the idea, locked, for a vote of the actor. Raises as `cast_vote`."""
+    columns = find_some(session, actor, Idea, ref, BALLOT)
+    # Only now that the row is locked: whoever became an author while we waited for it has no vote.
+    authors = session.connection().scalars(AUTHORS, {"idea": columns[0]})
+    ballot = Ballot(*(*columns, frozenset(authors)))
+    require(actor, "vote", ballot)
+    check_open(ballot)
+    return ballot
 
 
 def voter_key(session: Session, actor: Actor) -> str:
@@ -158,12 +203,12 @@ def _lock_all(session: Session, refs: Iterable[str]) -> dict[str, Idea]:
     return found
 
 
-def cast(session: Session, idea: Idea, voter: str, kind: Kind) -> bool:
+def cast(session: Session, idea: Idea | Ballot, voter: str, kind: Kind) -> bool:
     """Step: count a vote unless that voter has one, and say whether it was counted. The idea's row must be locked."""
     return _cast(session, {idea: {voter: kind}}) == 1
 
 
-def _cast(session: Session, ballots: Mapping[Idea, Mapping[str, Kind]]) -> int:
+def _cast(session: Session, ballots: Mapping[Any, Mapping[str, Kind]]) -> int:
     """Step: count the votes of those who have none yet for an idea, and say how many. The ideas' rows must be locked."""
     by_id = {idea.id: idea for idea in ballots}
     rows = [{"idea_id": idea.id, "voter": who, "kind": kind} for idea, voters in ballots.items() for who, kind in voters.items()]
@@ -173,15 +218,17 @@ def _cast(session: Session, ballots: Mapping[Idea, Mapping[str, Kind]]) -> int:
     for idea, voters in counted.items():
         for who in voters:
             record(session, VoteCast(idea=idea.ref, voter=who))
-        if voters:
-            answers.set_clock(session, idea)
+        if voters and answers.is_owed(session, idea):
+            answers.set_clock(session, session.get_one(Idea, idea.id))
     return len(inserted)
 
 
-def withdraw(session: Session, idea: Idea, voter: str) -> Kind | None:
+_WITHDRAW = delete(Vote).where(Vote.idea_id == sa.bindparam("of"), Vote.voter == sa.bindparam("who")).returning(Vote.kind)
+
+
+def withdraw(session: Session, idea: Idea | Ballot, voter: str) -> Kind | None:
     """Step: take a vote back, and return of what kind it was; None where there was none. The idea's row must be locked."""
-    gone = delete(Vote).where(Vote.idea_id == idea.id, Vote.voter == voter).returning(Vote.kind)
-    kind = session.execute(gone).scalar()
+    kind = session.execute(_WITHDRAW, {"of": idea.id, "who": voter}).scalar()
     if kind is None:
         return None
     _count(session, {idea: {kind: -1}})
@@ -199,14 +246,10 @@ def move_all(session: Session, idea: Idea, into: Idea) -> None:
             cast(session, into, voter, kind)
 
 
-_COUNT_DAY = (
-    sa.update(VoteDay)
-    .where(VoteDay.idea_id == sa.bindparam("of"), VoteDay.day == sa.bindparam("on"))
-    .values(residents=VoteDay.residents + sa.bindparam("more_residents"), staff=VoteDay.staff + sa.bindparam("more_staff"))
-)
+_WRITE = sa.update(Idea).where(Idea.id == sa.bindparam("of")).values({name: sa.bindparam(f"new_{name}") for name in TALLIES})
 
 
-def _count(session: Session, changes: Mapping[Idea, Mapping[Kind, int]]) -> None:
+def _count(session: Session, changes: Mapping[Any, Mapping[Kind, int]]) -> None:
     days = []
     for idea, change in changes.items():
         residents, staff = change.get(Kind.RESIDENT, 0), change.get(Kind.STAFF, 0)
@@ -215,13 +258,15 @@ def _count(session: Session, changes: Mapping[Idea, Mapping[Kind, int]]) -> None
         idea.votes_staff += staff
         idea.hot = hot_score(idea.votes + idea.carried_over, idea.posted_at)
         touch(idea, times=abs(residents) + abs(staff))
-        days.append({"of": idea.id, "on": today(), "more_residents": residents, "more_staff": staff})
+        if isinstance(idea, Ballot):
+            written = {f"new_{name}": value for name, value in idea.tallies().items()}
+            session.connection().execute(_WRITE, written | {"of": idea.id})
+        days.append({"idea_id": idea.id, "day": today(), "residents": residents, "staff": staff})
     if days:
-        add_many(session, VoteDay, [{"idea_id": day["of"], "day": day["on"], "residents": 0, "staff": 0} for day in days])
-        session.connection().execute(_COUNT_DAY, days)
+        add_up(session, VoteDay, days)
 
 
-def _tally(idea: Idea, *, voted: bool) -> Tally:
+def _tally(idea: Ballot, *, voted: bool) -> Tally:
     return Tally(idea.ref, idea.votes, idea.votes_residents, idea.votes_staff, voted)
 
 

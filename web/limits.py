@@ -10,11 +10,13 @@ import time
 from collections.abc import Callable
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
+from threading import Lock
 from typing import Any, cast
 
 from flask import Flask, Response, g, request
 from flask_limiter import Limiter, RateLimitExceeded
 from limits import parse
+from limits.storage import MemoryStorage
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
@@ -40,6 +42,28 @@ COUNTED = "ideas_hub.counted"  # what a request carries that was counted before 
 PATIENCE: dict[str, Any] = {"socket_connect_timeout": 0.2, "socket_timeout": 0.2, "retry": Retry(NoBackoff(), 0)}
 
 
+class Counts(MemoryStorage):
+    """Counts of this process. What ran out is swept by who comes, now and then; the original has a thread for that each time."""
+
+    STORAGE_SCHEME = ["counts"]  # noqa: RUF012  as `limits` has it
+    SWEPT_EVERY = 10.0  # seconds
+
+    def __init__(self, uri: str | None = None, **options: Any) -> None:
+        super().__init__(uri, **options)
+        self.counting, self.to_sweep = Lock(), 0.0
+
+    def incr(self, key: str, expiry: float, amount: int = 1) -> int:
+        with self.counting:
+            moment = time.time()
+            if moment > self.to_sweep:
+                self.to_sweep = moment + self.SWEPT_EVERY
+                for old in [old for old, end in self.expirations.items() if end <= moment]:
+                    self.clear(old)
+            self.storage[key] = count = self.get(key) + amount
+            self.expirations.setdefault(key, moment + expiry)
+            return count
+
+
 def init_app(app: Flask) -> None:
     app.before_request(_refuse_long_addresses)
     settings: Config = app.extensions["ideas_hub"].config
@@ -52,7 +76,7 @@ def init_app(app: Flask) -> None:
         application_limits=[lambda: str(g.limit)],
         application_limits_exempt_when=lambda: request.endpoint in UNCOUNTED or COUNTED in request.environ,
         request_identifier=lambda: "hub",  # whatever is asked, also what is not there
-        storage_uri=settings.redis_url or "memory://",
+        storage_uri=settings.redis_url or "counts://",
         storage_options=PATIENCE if settings.redis_url else {},
         in_memory_fallback_enabled=True,
         swallow_errors=True,  # of who asked Redis at the same time as the one who noticed that it is away: they go uncounted

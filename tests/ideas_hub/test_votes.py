@@ -5,16 +5,19 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 import pytest
+import sqlalchemy as sa
 
 from events.catalogue import View, VoteCast, VoteWithdrawn
 from ideas_hub.answers import AnswerClock
+from ideas_hub.db import reading, transaction
 from ideas_hub.errors import Missing, NotAllowed, RuleBroken, SignInNeeded
-from ideas_hub.ideas import Idea, Stage
+from ideas_hub.ideas import Authorship, Idea, Stage
 from ideas_hub.people import NOBODY
 from ideas_hub.settings import change_settings
 from ideas_hub.votes import Tally, Vote, VoteDay, VoterKey, cast_vote, cast_votes, withdraw_vote
 from ideas_hub.whole import whole_idea
 from tests import make
+from tests.support.processes import wait_until
 from tests.support.witness import entries, news, nothing_written, refused, rows
 
 rule = pytest.mark.sqlite_only
@@ -70,6 +73,26 @@ def test_nobody_and_authors_do_not_vote(hub):
         for author in (ann, bob):
             with refused(NotAllowed):
                 act(author, ref)
+
+
+@pytest.mark.postgresql_only
+def test_who_becomes_an_author_while_their_vote_waits_for_that_has_no_vote(hub):
+    ann, ref = make.resident(), make.idea()
+    waiting = sa.text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()")
+
+    def waits() -> bool:
+        with reading() as session:
+            return bool(session.scalar(waiting))
+
+    with ThreadPoolExecutor(1) as crowd:
+        with transaction() as session:
+            idea = session.execute(sa.select(Idea.id).where(Idea.ref == ref).with_for_update()).scalar_one()
+            vote = crowd.submit(cast_vote, ann, ref)
+            wait_until(waits)
+            session.add(Authorship(idea_id=idea, person_id=ann.person_id, place=1))
+        with pytest.raises(NotAllowed):
+            vote.result()
+    assert make.row(ref).votes == 0
 
 
 @rule

@@ -74,6 +74,16 @@ def test_where_limits_are_off_there_are_none(hub_with: Callable[..., Api], monke
     assert [api.by().get("/ideas").status_code for _ in range(5)] == [200] * 5
 
 
+def test_what_was_counted_is_forgotten_after_its_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1_000_000.0
+    monkeypatch.setattr("time.time", lambda: now)
+    counts = limits.Counts()
+    assert [counts.incr("ann", 60), counts.incr("ann", 60), counts.incr("bob", 60)] == [1, 2, 1]
+    now += 61
+    assert counts.incr("bob", 60) == 1
+    assert set(counts.storage) == set(counts.expirations) == {"bob"}
+
+
 def test_servers_count_together_where_there_is_redis(
     hub_with: Callable[..., Api], redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
