@@ -5,9 +5,11 @@ It speaks Socket.IO over a plain websocket: no queue and no thread but one, so t
 
 import json
 import random
+import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import websocket
@@ -45,9 +47,10 @@ class Listener:
         return self
 
     def stop(self) -> None:
+        """Hang up. What was heard stays."""
         self.stopped.set()
-        if self.socket is not None:
-            self.socket.shutdown()
+        with suppress(OSError, AttributeError):  # it may be between two lines just now
+            self.socket.sock.shutdown(socket.SHUT_RDWR)  # closing alone would not wake who reads
         self.thread.join()
 
     def _run(self) -> None:
@@ -83,7 +86,7 @@ class Listener:
         assert self.socket is not None
         while (packet := self.socket.recv()) == "2":
             self.socket.send("3")
-        if not packet or packet[0] == "1" or packet.startswith("41"):
+        if self.stopped.is_set() or not packet or packet[0] == "1" or packet.startswith("41"):
             raise ConnectionError("closed")
         return str(packet)
 
@@ -122,6 +125,7 @@ class Listener:
         elif name == "head":
             self.cursor = content["cursor"]
         elif name == "reset":
+            self.watching.clear()
             self.resets.append(content["why"])
             self.cursor = ""
             self._watch()
