@@ -29,6 +29,10 @@ def figure(record_property: Callable[[str, object], None]) -> Callable[[str], No
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--long"):  # what another test of `make test` shows in small
+        left = [item for item in items if item.get_closest_marker("long_only")]
+        items[:] = [item for item in items if item not in left]
+        config.hook.pytest_deselected(items=left)
     for item in items:
         if promise := item.get_closest_marker("promise"):
             kind = next((kind for kind in ("sqlite", "postgresql") if f"[{kind}" in item.name), "")

@@ -15,7 +15,7 @@ MOST_STALE, NORMAL = 2.0, 1.0  # seconds, while it is away; two seconds after it
 
 
 @pytest.mark.postgresql_only
-@pytest.mark.parametrize("how", ["stopped", "killed"])
+@pytest.mark.parametrize("how", ["stopped", pytest.param("killed", marks=pytest.mark.long_only)])
 @pytest.mark.promise("Redis is gone for 10 s under load", bar="0 lost, no 5xx, stale <= 2 s, normal within 2 s after")
 def test_while_redis_is_away_nothing_is_lost_or_refused_and_nobody_is_stale(hub, servers, own_redis, size, figure, how):
     started = servers(2, REDIS_URL=own_redis.url, RATE_LIMITS="on")

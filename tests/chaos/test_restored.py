@@ -51,6 +51,7 @@ def test_who_is_ahead_of_a_restored_backup_is_reset_and_then_right(hub, database
     noticed(idea, watchers, "epoch" if renewed else "ahead", figure)
 
 
+@pytest.mark.long_only  # in small: tests/events/test_relay.py
 @pytest.mark.promise("A new epoch is noticed beside a running server", bar="200 clients: all reset, then equal")
 def test_who_watches_while_the_log_gets_a_new_epoch_is_reset_and_then_right(hub, server, size, figure):
     one, idea = server(), make.idea(votes=1)

@@ -17,6 +17,7 @@ from tests.support.services import Nginx
 RESUMED = 2.0  # seconds, of 95 in 100
 
 
+@pytest.mark.long_only  # in small: tests/servers/test_four_servers.py
 @pytest.mark.postgresql_only
 @pytest.mark.promise("A rolling restart", bar="no failed vote, every watcher resumed, p95 < 2 s, no gap")
 def test_a_rolling_restart_fails_no_vote_and_every_watcher_is_back_without_a_gap(hub, database_url, tmp_path, size, figure):
