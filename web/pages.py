@@ -136,13 +136,21 @@ class _Assets:
 
     def __call__(self, name: str) -> str:
         if name.startswith("js/"):
-            files = [*self.folder.glob("js/*.js"), *self.folder.glob("vendor/*.js")]
-            return self.app.url_for("static", filename=f"v{max(map(_stamp, files)):x}/{name}")
+            return self._module(name, self._version())
         return self.app.url_for("static", filename=name, v=f"{_stamp(self.folder / name):x}")
 
     def modules(self) -> list[str]:
         """Every module of ours, for the browser to fetch at once instead of finding them one after the other."""
-        return [self(f"js/{file.name}") for file in sorted(self.folder.glob("js/*.js"))]
+        version = self._version()
+        return [self._module(f"js/{file.name}", version) for file in sorted(self.folder.glob("js/*.js"))]
+
+    def _version(self) -> str:
+        """Of all modules: each of their files is looked at, which a page shall not do for every one of them."""
+        files = [*self.folder.glob("js/*.js"), *self.folder.glob("vendor/*.js")]
+        return f"v{max(map(_stamp, files)):x}"
+
+    def _module(self, name: str, version: str) -> str:
+        return self.app.url_for("static", filename=f"{version}/{name}")
 
 
 def _stamp(file: Path) -> int:
