@@ -3,6 +3,7 @@
 A text that may have changed is forgotten, and made anew when somebody asks for it, through the permission of that moment.
 """
 
+import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
@@ -11,7 +12,6 @@ from events import log
 from events.catalogue import View
 
 MOST_FACTS, MOST_CHARACTERS = 20_000, 32 * 1024 * 1024
-REACH = 2_000  # facts from before a server began, that those who come back to it may have missed
 
 Make = Callable[[Sequence[log.Entry]], list[str | None]]
 """Each fact as the view is told it now, as JSON; None where it may not see it."""
@@ -33,11 +33,11 @@ class Ring:
 
     def __init__(self, view: View, since: int) -> None:
         self.view, self.since = view, since
-        self.reaches_back = False  # has it what was told before this server began?
         self.told: deque[Told] = deque()
         self.on_topic: dict[str, deque[Told]] = defaultdict(deque)
         self.about: dict[str, deque[Told]] = defaultdict(deque)
         self.characters = self.forgotten = 0
+        self.making = threading.Lock()
 
     @property
     def oldest(self) -> datetime | None:
@@ -54,38 +54,35 @@ class Ring:
             self._drop_oldest()
         return told
 
-    def reach_back(self, entries: Sequence[log.Entry], since: int) -> None:
-        """Put in what was told before, newest first, with nothing missing behind `since`."""
-        self.since, self.reaches_back = since, True
-        for entry in entries:
-            told = Told(entry, entry.number(self.view))
-            self.told.appendleft(told)
-            for index, key in self._places(told):
-                index[key].appendleft(told)
-
     def make(self, facts: Collection[Told], make: Make) -> None:
-        """Have their texts, of all those that have none; they are made together."""
-        while missing := [told for told in facts if not told.is_made]:
-            before = self.forgotten
-            texts = make([told.entry for told in missing])
-            if before != self.forgotten:
-                continue  # what was read may not be told any more
-            for told, text in zip(missing, texts, strict=True):
-                self.put(told, text)
+        """Have their texts, of all those that have none; they are made together, and once where many ask at the same time."""
+        if all(told.is_made for told in facts):
+            return
+        with self.making:
+            while missing := [told for told in facts if not told.is_made]:
+                before = self.forgotten
+                texts = make([told.entry for told in missing])
+                if before != self.forgotten:
+                    continue  # what was read may not be told any more
+                for told, text in zip(missing, texts, strict=True):
+                    self.put(told, text)
 
     def put(self, told: Told, text: str | None) -> None:
         if not told.is_made:
             told.text, told.is_made = text, True
-            self.characters += len(text or "")
+            if told.number > self.since:  # else it was dropped while its text was made
+                self.characters += len(text or "")
 
-    def after(self, number: int, topics: Collection[str], most: int) -> list[Told]:
-        """What was told on the topics behind that number, oldest first; where it is more than `most`, only that it is."""
+    def after(self, number: int, topics: Collection[str], most: int, *, upto: int) -> list[Told]:
+        """What was told on the topics behind that number and up to another, oldest first; where it is more than `most`,
+        only that it is."""
         found: dict[int, Told] = {}
         for topic in topics:
             for told in reversed(self.on_topic.get(topic, ())):
                 if told.number <= number or len(found) > most:
                     break
-                found[told.number] = told
+                if told.number <= upto:
+                    found[told.number] = told
         return [found[number] for number in sorted(found)]
 
     def forget(self, subject: str | None = None) -> None:

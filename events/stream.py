@@ -7,6 +7,7 @@ whatever the topics, and holds only the number of its own view, so it cannot tel
 import json
 import re
 import threading
+import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
@@ -18,12 +19,14 @@ from typing import Any, Protocol
 from sqlalchemy.orm import Session
 
 from events import log
-from events.catalogue import BOARD, IDEAS, VIEWS, Event, View, idea_topic
-from events.ring import REACH, Ring
+from events.catalogue import BOARD, IDEAS, LEDGER, VIEWS, Event, View, idea_topic
+from events.ring import Ring
 
 REPLAY_LIMIT = 1000
-REPLAY_CHARACTERS = 700_000  # of one answer: a page that missed more is quicker to load anew
+REPLAY_BYTES = 700_000  # of one answer: a page that missed more is quicker to load anew, and may not be able to take it
 REPLAY_WINDOW = timedelta(days=7)
+LATELY = 2000  # facts that a server which begins has in memory, so that those who come back to it are answered from there
+AT_ONCE = 100  # facts whose texts are joined while everybody else waits
 MOST_ANSWERS = 50
 
 
@@ -135,6 +138,7 @@ class Stream:
         self.source, self.reading = source, reading
         self.origin, self.now, self.window = origin, now, window
         self.telling = threading.Lock()
+        self.reading_far_back = threading.Lock()
         self.rings: dict[View, Ring] = {}
         self.answers: dict[Hashable, Any] = {}  # what others were answered since anything was told last
         self.forgotten = 0  # how often words were taken back: what was read before is not told after
@@ -142,9 +146,16 @@ class Stream:
     # What the relay does
 
     def begin(self, head: log.Head) -> None:
-        """Tell what comes behind `head`. What came before it stands in the log only."""
+        """Tell what comes behind `head`. What came before it stands in the log, and the last of it in memory as well."""
         self.move_on(head)
-        self.rings = {view: Ring(view, head.number(view)) for view in VIEWS}
+        with self.reading() as session:
+            lately = log.told_before(session, VIEWS[-1], head.number(VIEWS[-1]), limit=LATELY)
+        for view in VIEWS:
+            seen = [entry for entry in reversed(lately) if is_told(entry, view)]
+            first = seen[0].number(view) - 1 if seen else head.number(view)
+            self.rings[view] = Ring(view, first if len(lately) == LATELY else 0)
+            for entry in seen:
+                self.rings[view].add(entry)
 
     def move_on(self, head: log.Head) -> None:
         """The sockets have been told all up to there."""
@@ -195,7 +206,6 @@ class Stream:
     def _watch(self, actor: Viewer, asked: frozenset[str], cursor: str | None, upto: log.Head) -> "Watch":
         """Of the ideas among what is asked only those are allowed that the view may see: of others there are no tallies."""
         moved: set[str] = set()
-        self._reach_back(actor.view, cursor)
         why = self._is_void(actor.view, cursor, upto)
         if why is None and cursor is not None and not asked.isdisjoint((IDEAS, BOARD)):
             moved = self._moved(actor, cursor)
@@ -212,24 +222,14 @@ class Stream:
         ring = self.rings[view]
         seen = Cursor.parse(cursor) if cursor is not None else None
         if seen is None or seen.number < ring.since:
-            return self.replay(view, topics, cursor, upto)
-        told = [each for each in ring.after(seen.number, topics, REPLAY_LIMIT) if each.number <= upto.number(view)]
+            with self.reading_far_back:  # one after the other: whoever asks for much shall not take the server from others
+                return self.replay(view, topics, cursor, upto)
+        told = ring.after(seen.number, topics, REPLAY_LIMIT, upto=upto.number(view))
         here = self.cursor(view, upto)
         if len(told) > REPLAY_LIMIT:
             return Reply("reset", here, why="too_far")
         ring.make(told, lambda entries: self.texts(entries, view))
         return _bounded(Reply("resume", here, [each.text for each in told if each.text is not None]))
-
-    def _reach_back(self, view: View, cursor: str | None) -> None:
-        """After a restart everybody comes back at once: what they missed is read once, not by each."""
-        ring = self.rings[view]
-        if cursor is None or ring.reaches_back:
-            return
-        since = ring.since
-        with self.reading() as session:
-            entries = log.told_before(session, view, since, limit=REACH)
-        if ring is self.rings[view] and ring.since == since and not ring.reaches_back:
-            ring.reach_back(entries, entries[-1].number(view) - 1 if len(entries) == REACH else 0)
 
     def _is_void(self, view: View, cursor: str | None, upto: log.Head) -> str | None:
         """Why nothing can be resumed from there; None if it can, or one starts."""
@@ -309,15 +309,23 @@ class Stream:
 
     def envelopes(self, entries: Sequence[log.Entry], view: View, epoch: str) -> list[dict[str, Any] | None]:
         """Each entry as the CloudEvent that the view is told, or None where it may not see it now."""
-        told = self.source.tell([entry.event for entry in entries], view)
-        return [
-            None if data is None else envelope(entry, data, view, epoch, self.origin)
-            for entry, data in zip(entries, told, strict=True)
-        ]
+        told: list[dict[str, Any] | None] = []
+        for some in (entries[start : start + AT_ONCE] for start in range(0, len(entries), AT_ONCE)):
+            data = self.source.tell([entry.event for entry in some], view)
+            told += [
+                d if d is None else envelope(entry, d, view, epoch, self.origin) for entry, d in zip(some, data, strict=True)
+            ]
+            time.sleep(0)  # whoever else has something to do may go on
+        return told
+
+
+def is_told(entry: log.Entry, view: View) -> bool:
+    """Is anybody told that fact, in that view?"""
+    return entry.numbers[view] is not None and not entry.imported and not isinstance(entry.event, LEDGER)
 
 
 def _bounded(reply: Reply) -> Reply:
-    too_much = sum(map(len, reply.texts)) > REPLAY_CHARACTERS
+    too_much = sum(len(text.encode()) for text in reply.texts) > REPLAY_BYTES
     return Reply("reset", reply.cursor, why="too_far") if too_much else reply
 
 
