@@ -41,9 +41,16 @@ logger = logging.getLogger("ideas_hub.server")
 
 
 class Protocol(wsgi.HttpProtocol):
-    """HTTP with a smaller buffer for what is written: each watcher has one, and answers are written in one piece anyway."""
+    """HTTP by turns: who sends many requests at once has each answered after everybody else had a turn."""
 
-    wbufsize = 2048
+    wbufsize = 2048  # each watcher has one, and answers are written in one piece anyway
+
+    def handle_one_request(self) -> None:
+        eventlet.sleep(0)
+        super().handle_one_request()
+
+    def log_message(self, *_: object) -> None:
+        """Who sends what is no HTTP has their answer, and cannot fill the log."""
 
 
 class Door:

@@ -4,7 +4,9 @@ No commands come in here, only what somebody wants to watch. Rooms are named by 
 nothing is ever sent without a room. The room with the empty topic holds all who watch anything in that view.
 """
 
+import logging
 import time
+from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,17 +14,25 @@ from typing import Any, Protocol
 
 from flask import Flask, request
 from flask_socketio import Namespace, SocketIO
+from sqlalchemy.exc import SQLAlchemyError
 
 from events import sender
 from events.catalogue import View
 from events.sender import Frame, Json, Outbox, Ready
+from events.sparing import Sparing
 from events.stream import Stream, Viewer, text
 
 NAMESPACE = "/live"
 MOST_TOPICS, MOST_STRIKES = 200, 5
+MOST_WATCHES, SHORT_WHILE = 40, 10.0  # watches in so many seconds: each may cost as much as a page
+MOST_STRANGERS, STRANGE_FOR = 1000, 20.0  # how many may be connected and not have said to what, and for how many seconds
 MOST_BYTES = 64 * 1024  # of one message from a client
 GOODBYES = 500  # a second: all of them at once would come to the next server at once
 LONGEST_GOODBYE, HANGING_UP = 3.0, 1.0  # seconds
+
+logger = logging.getLogger(__name__)
+engine_logger = logger.getChild("engineio")
+engine_logger.setLevel(logging.ERROR)
 
 
 class Who(Protocol):
@@ -45,6 +55,7 @@ class Connection:
     outbox: Outbox
     rooms: set[str] = field(default_factory=set)
     strikes: int = 0
+    watched_at: deque[float] = field(default_factory=lambda: deque(maxlen=MOST_WATCHES))  # monotonic seconds
 
     @property
     def view(self) -> View:
@@ -70,6 +81,7 @@ class Gateway(Namespace):
         self.rooms: dict[str, dict[str, Outbox]] = {}  # who is in each room
         self.gathered: dict[tuple[str, ...], list[Outbox]] = {}  # who is in any of these rooms, until somebody comes or goes
         self.fresh: list[Outbox] = []  # those for whom something waits for `flush`
+        self.strangers: dict[str, float] = {}  # clients of engine.io that are no connection yet, and when they came
         self.leaving = False
         self.socketio = SocketIO(
             app,
@@ -80,9 +92,42 @@ class Gateway(Namespace):
             max_http_buffer_size=MOST_BYTES,
             cookie=None,
             json=Json,
+            logger=engine_logger,
+            engineio_logger=engine_logger,
         )
         sender.install(self.socketio.server.eio)
+        sparing = Sparing()
+        for each in (engine_logger, logger, sender.logger):
+            each.addFilter(sparing)
         self.socketio.on_namespace(self)
+        self._mind_strangers()
+
+    def _mind_strangers(self) -> None:
+        """Nobody costs more than others before it is known what they want, and nonsense ends a connection."""
+        engine = self.socketio.server.eio
+        connect, message, disconnect = (engine.handlers[event] for event in ("connect", "message", "disconnect"))
+
+        def come(client: str, environ: dict[str, Any]) -> Any:
+            self.strangers[client] = time.monotonic()
+            socket = engine.sockets[client]
+            socket.queue.client, socket.last_ping = socket, None  # so no greenlet sleeps for them until it is time for a ping
+            if len(self.strangers) > MOST_STRANGERS:
+                engine.disconnect(next(iter(self.strangers)))
+            return connect(client, environ)
+
+        def hear(client: str, content: Any) -> None:
+            try:
+                message(client, content)
+            except Exception:  # of a packet that is none; engine.io notes what it was
+                engine.disconnect(client)
+                raise
+
+        def go(client: str, reason: str) -> None:
+            self.strangers.pop(client, None)
+            disconnect(client, reason)
+
+        for event, handler in (("connect", come), ("message", hear), ("disconnect", go)):
+            engine.on(event, handler)
 
     # What the relay asks for
 
@@ -111,7 +156,7 @@ class Gateway(Namespace):
         outboxes, self.fresh = self.fresh, []
         sender.flush(outboxes)
 
-    def forget(self, subject: str) -> None:
+    def forget(self, subject: str | None = None) -> None:
         for connection in list(self.connections.values()):
             connection.outbox.forget(subject)
 
@@ -121,7 +166,10 @@ class Gateway(Namespace):
                 self._ask_again(sid, connection)
 
     def expire(self) -> None:
-        now = self.stream.now()
+        now, server = self.stream.now(), self.socketio.server
+        for client, came in list(self.strangers.items()):
+            if came < time.monotonic() - STRANGE_FOR:
+                server.eio.disconnect(client)
         for sid, connection in list(self.connections.items()):
             if not self._is_open(sid):
                 self._drop(sid)
@@ -129,11 +177,15 @@ class Gateway(Namespace):
                 self._ask_again(sid, connection)
 
     def _ask_again(self, sid: str, connection: Connection) -> None:
-        view, connection.who = connection.view, connection.ask()
+        view = connection.view
+        try:
+            connection.who = connection.ask()
+        except SQLAlchemyError:  # nobody knows whether they still may: they come back, and are asked then
+            return connection.outbox.cut()
         if connection.view is not view or connection.who.person is None:
             for name in list(connection.rooms):
                 self._leave(sid, connection, name)
-            connection.outbox.fresh = []  # of what they may see no more
+            connection.outbox.forget()  # of what they may see no more
             self._put(Frame(NAMESPACE, "reset", text({"why": "rights"})), [connection.outbox])
             self.flush()
 
@@ -159,13 +211,19 @@ class Gateway(Namespace):
             return False
         try:
             ask = self.sign_in(auth)
-        except PermissionError:
+        except (PermissionError, SQLAlchemyError):
             return False
         sid, server = str(request.sid), self.socketio.server  # type: ignore[attr-defined]
         client = server.eio.sockets[server.manager.eio_sid_from_sid(sid, NAMESPACE)]
-        with self.stream.telling:  # a right taken away meanwhile is noticed before, or afterwards among the connections
-            self.connections[sid] = Connection(ask, ask(), client.queue)
+        try:
+            with self.stream.telling:  # a right taken away meanwhile is noticed before, or afterwards among the connections
+                self.connections[sid] = Connection(ask, ask(), client.queue)
+        except SQLAlchemyError:
+            return False
         _forget_request(server.environ[client.sid])
+        if self.strangers.pop(client.sid, None) and not client.upgraded:  # who has a websocket is pinged by that
+            client.last_ping = time.time()
+            client.schedule_ping()
         return True
 
     def on_watch(self, sid: str, message: Any) -> dict[str, Any] | Ready:
@@ -174,10 +232,15 @@ class Gateway(Namespace):
         What comes in the rooms meanwhile is held until the answer has gone out.
         """
         connection, topics, cursor = self.connections[sid], _topics(message), _cursor(message)
+        now = time.monotonic()
+        if len(connection.watched_at) == MOST_WATCHES and now - connection.watched_at[0] < SHORT_WHILE:
+            raise Malformed(f"at most {MOST_WATCHES} watches in {SHORT_WHILE:g} seconds")
+        connection.watched_at.append(now)
         watched = connection.rooms - {room(connection.view, "")}
         if len(watched | {room(connection.view, topic) for topic in topics}) > MOST_TOPICS:
             raise Malformed(f"at most {MOST_TOPICS} topics a connection")
         connection.outbox.hold()
+        joined: list[str] = []
         try:
             self.stream.catch_up()
             with self.stream.telling:
@@ -194,6 +257,11 @@ class Gateway(Namespace):
                 if room(who.actor.view, topic) in joined:
                     self._leave(sid, connection, room(who.actor.view, topic))
             return Ready(watch.message(refused))
+        except SQLAlchemyError as away:
+            logger.warning("a watch could not be answered: %s", away)
+            for name in joined:
+                self._leave(sid, connection, name)
+            return {"ok": False, "error": "not just now: try again in a moment"}
         finally:
             connection.outbox.release_soon()
 

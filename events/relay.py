@@ -8,10 +8,10 @@ import threading
 import time
 
 from events import log
-from events.catalogue import LEDGER, VIEWS, Event, RightsChanged, SessionEnded, View
+from events.catalogue import VIEWS, Event, RightsChanged, SessionEnded, View
 from events.facts import Facts
 from events.rooms import Rooms
-from events.stream import Stream, text
+from events.stream import Stream, is_told, text
 
 POLL, HEARTBEAT, BATCH = 0.2, 5.0, 500  # seconds, seconds, facts
 BREATH = 0.02  # seconds between two looks: what is committed meanwhile goes to each socket in one piece
@@ -90,15 +90,18 @@ class Relay:
             return False
         made = {view: self._made(entries, view) for view in VIEWS if self.rooms.watched(view, "")}
         with self.stream.telling:
+            # Whose first watcher has come while we read. After this nothing is read: told half, it would be told twice.
+            made |= {view: self._made(entries, view) for view in VIEWS if view not in made and self.rooms.watched(view, "")}
             if any(isinstance(entry.event, RightsChanged) for entry in entries):
                 self.stream.forget()  # with rights, names may have changed
+                self.rooms.forget()
             numbers = list(self.stream.delivered.numbers)
             for entry in entries:
                 self._make_way(entry.event)
                 for view in VIEWS:
                     if entry.numbers[view] is not None:
                         numbers[view] = entry.number(view)
-                    if _is_told(entry, view):
+                    if is_told(entry, view):
                         self._say(entry, view, made.get(view))
             self.stream.move_on(log.Head(epoch, entries[-1].position, tuple(numbers)))
             self.facts.note(entries)
@@ -106,7 +109,7 @@ class Relay:
         return True
 
     def _made(self, entries: list[log.Entry], view: View) -> dict[int, str | None]:
-        seen = [entry for entry in entries if _is_told(entry, view)]
+        seen = [entry for entry in entries if is_told(entry, view)]
         return {entry.position: made for entry, made in zip(seen, self.stream.texts(seen, view), strict=True)}
 
     def _make_way(self, event: Event) -> None:
@@ -124,8 +127,6 @@ class Relay:
         told = ring.add(entry)
         if made is not None:
             ring.put(told, made[entry.position])
-        elif self.rooms.watched(view, ""):  # the first one has come while we read
-            ring.make([told], lambda entries: self.stream.texts(entries, view))
         if told.text is not None:
             self.rooms.send("event", told.text, [(view, topic) for topic in entry.event.topics()], about=entry.event.about())
 
@@ -137,7 +138,3 @@ class Relay:
                 self.rooms.send("head", text({"cursor": self.stream.cursor(view, self.stream.delivered)}), [(view, "")])
             self.rooms.flush()
         self.next_heartbeat = time.monotonic() + HEARTBEAT
-
-
-def _is_told(entry: log.Entry, view: View) -> bool:
-    return entry.numbers[view] is not None and not entry.imported and not isinstance(entry.event, LEDGER)

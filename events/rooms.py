@@ -21,8 +21,8 @@ class Rooms(Protocol):
         """Send all that waits for this. Never waits itself."""
         ...
 
-    def forget(self, subject: str) -> None:
-        """Not a byte about that subject goes out any more of what was sent before."""
+    def forget(self, subject: str | None = None) -> None:
+        """Not a byte about that subject, or about any, goes out any more of what was sent before."""
         ...
 
     def recheck(self, person: str) -> None:

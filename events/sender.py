@@ -6,12 +6,15 @@ would block, what is left waits, with a limit. `install` has an engine.io server
 """
 
 import json
+import logging
 import socket
 import struct
+import sys
 import time
 from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
+from fcntl import ioctl
 from typing import Any
 
 import eventlet
@@ -21,13 +24,17 @@ from engineio.packet import MESSAGE, NOOP, PING, PONG, UPGRADE, Packet
 from eventlet import hubs
 from eventlet.queue import Empty, LightQueue
 from eventlet.timeout import Timeout
-from eventlet.websocket import RFC6455WebSocket
+from eventlet.websocket import FailedConnectionError, RFC6455WebSocket
 
 MOST_PACKETS, MOST_BYTES = 256, 1024 * 1024  # that may wait for a reader longer than PATIENCE
 HIGHEST = 3 * 512 * 1024  # bytes that may wait at all
 PATIENCE = 0.9  # seconds
-AT_ONCE = socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL
+MOST_UNSENT = 128 * 1024  # bytes that the kernel holds of what it has not sent: the rest waits here, where it counts
+MOST_PIECES = 1024  # in which a message comes
+UNSENT = 0x894B if sys.platform == "linux" else None  # SIOCOUTQNSD: how many those are
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # what the kernel still holds for a reader who is cut off goes as well
+
+logger = logging.getLogger(__name__)
 
 
 def dumps(content: object) -> str:
@@ -78,6 +85,8 @@ class Wire(RFC6455WebSocket):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.raw = self.socket.fd
+        if UNSENT:
+            self.raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MOST_UNSENT)
         self.waiting: deque[tuple[bytes, Sequence[Frame] | None]] = deque()  # of what is not of ours the frames are None
         self.waiting_bytes = self.waiting_packets = 0
         self.too_much_since: float | None = None
@@ -88,7 +97,7 @@ class Wire(RFC6455WebSocket):
             return
         if not self.waiting:
             try:
-                sent = self.raw.send(data, AT_ONCE)
+                sent = self.raw.send(data, socket.MSG_DONTWAIT)
             except BlockingIOError:
                 sent = 0
             except OSError:
@@ -121,7 +130,7 @@ class Wire(RFC6455WebSocket):
             except Timeout:
                 if self.is_ending:
                     self.cut()
-            except OSError:
+            except (OSError, ValueError):  # it is gone, or was closed here
                 self.cut()
             if not self._is_too_much():
                 self.too_much_since = None
@@ -134,7 +143,7 @@ class Wire(RFC6455WebSocket):
         while self.waiting:
             data, frames = self.waiting[0]
             try:
-                sent = self.raw.send(data, AT_ONCE)
+                sent = self.raw.send(data, socket.MSG_DONTWAIT)
             except BlockingIOError:
                 return
             self.waiting_bytes -= sent
@@ -151,14 +160,47 @@ class Wire(RFC6455WebSocket):
             if not self.waiting and not self.is_cut:
                 self.close()
 
+    def is_behind(self) -> bool:
+        """Has anything not been sent yet, by us or by the kernel?"""
+        if self.waiting or not UNSENT or self.raw.fileno() < 0:
+            return bool(self.waiting)
+        return ioctl(self.raw, UNSENT, bytes(4)) != bytes(4)
+
     def cut(self) -> None:
         """Drop what waits, and hang up. Whoever it was comes back and is told what they missed."""
         self.is_cut = True
         self.waiting.clear()
         self.waiting_bytes = self.waiting_packets = 0
-        with suppress(OSError):  # the other end was quicker
+        with suppress(OSError):
             self.raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+        self._hang_up()
+
+    def close(self, close_data: Any = None) -> None:
+        """Say goodbye. Who does not hang up then is hung up on: to close the socket here would not wake who reads from it."""
+        self._send_closing_frame(True, close_data)
+        with suppress(OSError):  # the other end was quicker
+            self.raw.shutdown(socket.SHUT_WR)
+        hubs.get_hub().schedule_call_global(PATIENCE, self._hang_up)
+
+    def _hang_up(self) -> None:
+        with suppress(OSError):
             self.raw.shutdown(socket.SHUT_RDWR)
+
+    def _recv_frame(self, message: Any = None) -> Any:
+        """After everybody else had a turn: where there is always one more frame to read, none of them would have."""
+        eventlet.sleep(0)
+        return super()._recv_frame(message)
+
+    class Message(RFC6455WebSocket.Message):
+        """A message in fragments. eventlet has a limit for each, and none for how many."""
+
+        size = 0
+
+        def push(self, data: bytes, final: bool = False) -> None:
+            self.size += len(data)
+            if self.size > self.max_frame_length or len(self.data) >= MOST_PIECES:
+                raise FailedConnectionError(1009, "Message too big.")
+            super().push(data, final)
 
     @staticmethod
     def _apply_mask(data: bytes, mask: Sequence[int], length: int | None = None, offset: int = 0) -> bytes:
@@ -218,9 +260,11 @@ class Upgrade(WebSocketWSGI):
     def _ping_later(self) -> None:
         """engine.io has a greenlet sleep until then, for each client; and greenlets are most of what a client costs in memory."""
         self.client.last_ping = None
-        self.next_ping = hubs.get_hub().schedule_call_global(self.server.ping_interval, self._ping)
+        if self.next_ping is None:
+            self.next_ping = hubs.get_hub().schedule_call_global(self.server.ping_interval, self._ping)
 
     def _ping(self) -> None:
+        self.next_ping = None
         if not self.client.closed:
             self.client.last_ping = time.time()
             self.client.queue.put(Packet(PING))
@@ -241,7 +285,7 @@ class Upgrade(WebSocketWSGI):
         try:
             content = wire.wait()
             return Packet(encoded_packet=content) if content else None
-        except (OSError, ValueError, RecursionError, Timeout):
+        except (OSError, ValueError, RuntimeError, Timeout):
             return None
 
 
@@ -256,7 +300,8 @@ class Outbox:
         self.wire: Wire | None = None
         self.polled: LightQueue | None = LightQueue()
         self.fresh: list[Frame] = []  # what `flush` will send
-        self.is_held = self.is_over = False
+        self.held = 0  # how many answers have to go out before what is fresh
+        self.is_over = False
 
     def open(self, wire: Wire) -> None:
         """From now on all goes to the wire, beginning with what was not fetched."""
@@ -296,7 +341,7 @@ class Outbox:
         if self.polled is None or self.is_over:
             return
         self.polled.put((packet, frame))
-        if self.polled.qsize() > MOST_PACKETS or sum(len(kept.encode()) for kept, _ in self.polled.queue) > HIGHEST:
+        if self.polled.qsize() > MOST_PACKETS or sum(len(kept.encode()) for kept, _ in self.polled.queue) > MOST_BYTES:
             self.cut()
 
     def _end(self) -> None:
@@ -310,7 +355,7 @@ class Outbox:
 
     def flush(self, last: list[Frame], joined: bytes) -> tuple[list[Frame], bytes]:
         """Send what is fresh. Takes and returns what was joined last: most are sent the same as the one before them."""
-        if self.is_held or not self.fresh:
+        if self.held or not self.fresh:
             return last, joined
         frames, self.fresh = self.fresh, []
         if self.wire is None:
@@ -324,25 +369,28 @@ class Outbox:
 
     def hold(self) -> None:
         """Keep what is fresh, because an answer has to go out before it."""
-        self.is_held = True
+        self.held += 1
 
     def release_soon(self) -> None:
         """Let what was kept go out, as soon as whoever calls this waits for something: what they say before is said before."""
         eventlet.spawn_n(self._release)
 
     def _release(self) -> None:
-        self.is_held = False
+        self.held -= 1
         self.flush([], b"")
 
-    def forget(self, subject: str) -> None:
-        """Not a byte about that subject goes out from now on: whoever still waits for some is cut off, and comes back."""
+    def forget(self, subject: str | None = None) -> None:
+        """Not a byte about that subject, or about any, goes out from now on: who still waits for some is cut off, and comes back.
+
+        Of what the kernel holds nobody knows what it is about.
+        """
         waiting: Iterable[Sequence[Frame] | None]
         if self.wire:
-            waiting = [frames for _, frames in self.wire.waiting]
+            waiting = [frames for _, frames in self.wire.waiting] or [None] * self.wire.is_behind()
         else:
             waiting = [[frame] if frame else None for _, frame in self.polled.queue] if self.polled else []
         for frames in (*waiting, self.fresh):
-            if frames is None or any(subject in frame.about for frame in frames):
+            if frames is None or any(subject is None or subject in frame.about for frame in frames):
                 return self.cut()
 
     def cut(self) -> None:
@@ -352,8 +400,10 @@ class Outbox:
             self.wire.cut()
         elif not self.is_over:
             self.is_over = True
-            self.polled = LightQueue()
-            self.polled.put((None, None))
+            while self.polled and not self.polled.empty():
+                self.polled.get(False)
+            if self.polled:
+                self.polled.put((None, None))
             if self.client:  # not now: whoever sends is in the middle of sending to many
                 eventlet.spawn_n(self.client.close, wait=False, abort=True, reason=self.client.server.reason.TRANSPORT_ERROR)
 
@@ -368,15 +418,5 @@ def flush(outboxes: Iterable[Outbox]) -> None:
 
 def install(engine: Any) -> None:
     """Have that engine.io server use outboxes for its queues, and wires for its websockets."""
-    connect = engine.handlers["connect"]
-
-    def on_connect(sid: str, environ: dict[str, Any]) -> Any:
-        client = engine.sockets[sid]
-        client.queue.client = client
-        if "transport=websocket" in environ["QUERY_STRING"]:
-            client.last_ping = None  # it is pinged by its `Upgrade`
-        return connect(sid, environ)
-
-    engine.on("connect", on_connect)
     engine.create_queue = Outbox
     engine._async = {**engine._async, "websocket": Upgrade}

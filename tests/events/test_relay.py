@@ -35,7 +35,7 @@ class Rooms:
     def flush(self):
         """Everything goes out as it comes."""
 
-    def forget(self, subject):
+    def forget(self, subject=None):
         self.log.append(("forget", subject, []))
 
     def recheck(self, person):
