@@ -105,6 +105,7 @@ class Nginx(Process):
     """The configuration of `deploy/nginx/` with ports and paths of the tests, in front of servers on those ports."""
 
     polite = signal.SIGQUIT  # finishes what is under way
+    rude = signal.SIGTERM  # ends at once; killed outright, it would leave its workers behind
 
     def __init__(self, folder: Path, ports: Sequence[int]):
         self.port = free_port()
