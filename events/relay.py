@@ -92,12 +92,12 @@ class Relay:
         with self.stream.telling:
             # Whose first watcher has come while we read. After this nothing is read: told half, it would be told twice.
             made |= {view: self._made(entries, view) for view in VIEWS if view not in made and self.rooms.watched(view, "")}
-            if any(isinstance(entry.event, RightsChanged) for entry in entries):
-                self.stream.forget()  # with rights, names may have changed
-                self.rooms.forget()
+            self._make_way([entry.event for entry in entries])
             numbers = list(self.stream.delivered.numbers)
             for entry in entries:
-                self._make_way(entry.event)
+                if isinstance(entry.event, RightsChanged | SessionEnded):
+                    self.rooms.flush()  # what was told before, to whom they were then
+                    self.rooms.recheck(entry.event.person)
                 for view in VIEWS:
                     if entry.numbers[view] is not None:
                         numbers[view] = entry.number(view)
@@ -112,14 +112,18 @@ class Relay:
         seen = [entry for entry in entries if is_told(entry, view)]
         return {entry.position: made for entry, made in zip(seen, self.stream.texts(seen, view), strict=True)}
 
-    def _make_way(self, event: Event) -> None:
-        """Before a fact is told: who may not be told any more is asked who they are, and what may not be told any more goes."""
-        if isinstance(event, RightsChanged | SessionEnded):
-            self.rooms.recheck(event.person)
-        for subject in event.about() if not event.keeps_words else ():
+    def _make_way(self, events: list[Event]) -> None:
+        """Before any of these facts is told, what they leave untrue, or may not be told any more, goes from where it lies ready.
+
+        Their own texts were read after all of them were committed.
+        """
+        if any(isinstance(event, RightsChanged) for event in events):
+            self.stream.forget()  # with rights, names may have changed
+            self.rooms.forget()
+        for subject in {subject for event in events if not event.keeps_words for subject in event.about()}:
             self.stream.forget(subject)
-            if event.takes_away:
-                self.rooms.forget(subject)
+        for subject in {subject for event in events if event.takes_away for subject in event.about()}:
+            self.rooms.forget(subject)
 
     def _say(self, entry: log.Entry, view: View, made: dict[int, str | None] | None) -> None:
         """To the rooms, and into the ring; there without its words where nobody in that view listens."""

@@ -300,7 +300,7 @@ def test_nonsense_costs_little_and_says_little(hub, running, size, figure):
         for stranger in left:
             stranger.close()
     assert grew <= 32
-    assert said_lines <= 10 * took
+    assert said_lines <= 10 * max(took, 2)  # the first ones may come at once
     assert longest <= 1.0 or longest <= 5.0 > os.getloadavg()[0]
 
 

@@ -98,6 +98,17 @@ def test_what_was_hidden_before_it_was_told_is_told_as_a_tombstone_alone(rooms):
     assert [(event["type"], event["data"]) for event in rooms.heard(View.LEADERSHIP, BOARD)] == [("idea.hidden", {"idea": ref})]
 
 
+def test_words_go_from_where_they_lie_ready_before_anything_is_told(rooms):
+    """Not between two facts that are told together: who is about to be sent the first would be cut off for the second."""
+    ref = make.idea()
+    make.comment(ref)
+    hide_idea(make.moderator(), ref, reason="Spam.")
+    kinds = [message for message, content, _ in rooms.step() if message == "event" or content == f"ideas/{ref}"]
+    assert kinds.count("forget") == 1
+    assert kinds[0] == "forget"
+    assert "event" in kinds
+
+
 def test_what_was_restricted_before_it_was_told_is_told_to_those_who_still_see_it(rooms):
     ref = make.idea(title="Zebra")
     change_idea(make.admin(), ref, audience=View.STAFF)
