@@ -277,7 +277,7 @@ class Gateway(Namespace):
         if event == "connect" and sid not in self.connections:
             return super().trigger_event(event, *args)
         if event == "disconnect" and not self.socketio.server.manager.is_connected(sid, NAMESPACE):
-            return self._drop(sid)
+            return self._end(sid)
         if sid not in self.connections:
             return None
         try:
@@ -299,6 +299,12 @@ class Gateway(Namespace):
     def _is_open(self, sid: str) -> bool:
         server = self.socketio.server
         return server.manager.eio_sid_from_sid(sid, NAMESPACE) in server.eio.sockets
+
+    def _end(self, sid: str) -> None:
+        """Who leaves, or is sent away, has nothing else to do here: on the same line they would begin anew, with no strike."""
+        server = self.socketio.server
+        self.socketio.start_background_task(server.eio.disconnect, server.manager.eio_sid_from_sid(sid, NAMESPACE))
+        self._drop(sid)
 
     def _drop(self, sid: str) -> None:
         if connection := self.connections.pop(sid, None):
