@@ -16,6 +16,7 @@ import socket  # noqa: E402
 import sys  # noqa: E402
 import threading  # noqa: E402
 import time  # noqa: E402
+from itertools import count  # noqa: E402
 
 from eventlet import hubs, tpool, wsgi  # noqa: E402
 from eventlet.event import Event  # noqa: E402
@@ -34,6 +35,7 @@ from web.worker import Worker  # noqa: E402
 
 BACKLOG = 4096  # eventlet's own 50 never lets a whole council come back at once
 MOST_SOCKETS = 20_000
+AT_ONCE = 8  # connections that are taken before whoever is inside has their turn
 LONGEST_LINE = 64 * 1024  # of a request; addresses that are too long are refused by the hub, in words
 FAREWELL = 10.0  # seconds that requests and sockets have to end when the server is told to
 
@@ -74,7 +76,9 @@ class Door:
         self.accepting = eventlet.spawn(self._accept_all)
 
     def _accept_all(self) -> None:
-        while True:
+        for number in count(1):
+            if number % AT_ONCE == 0:  # else all who stand at the door are let in before anybody inside has their turn
+                eventlet.sleep(0)
             try:
                 self._serve(*self.listener.accept())
             except OSError as refusal:

@@ -5,6 +5,7 @@ nothing is ever sent without a room. The room with the empty topic holds all who
 """
 
 import logging
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection
@@ -25,6 +26,7 @@ from events.stream import Stream, Viewer, text
 NAMESPACE = "/live"
 MOST_TOPICS, MOST_STRIKES = 200, 5
 MOST_WATCHES, SHORT_WHILE = 40, 10.0  # watches in so many seconds: each may cost as much as a page
+AT_ONCE = 4  # watches that are answered between two turns of everybody else
 MOST_STRANGERS, STRANGE_FOR = 1000, 20.0  # how many may be connected and not have said to what, and for how many seconds
 MOST_BYTES = 64 * 1024  # of one message from a client
 GOODBYES = 500  # a second: all of them at once would come to the next server at once
@@ -82,6 +84,7 @@ class Gateway(Namespace):
         self.gathered: dict[tuple[str, ...], list[Outbox]] = {}  # who is in any of these rooms, until somebody comes or goes
         self.fresh: list[Outbox] = []  # those for whom something waits for `flush`
         self.strangers: dict[str, float] = {}  # clients of engine.io that are no connection yet, and when they came
+        self.turns = threading.Semaphore(AT_ONCE)
         self.leaving = False
         self.socketio = SocketIO(
             app,
@@ -226,10 +229,10 @@ class Gateway(Namespace):
             client.schedule_ping()
         return True
 
-    def on_watch(self, sid: str, message: Any) -> dict[str, Any] | Ready:
+    def on_watch(self, sid: str, message: Any, asked: float) -> dict[str, Any] | Ready:
         """Join the rooms, and answer with all that stands before what will be told in them.
 
-        What comes in the rooms meanwhile is held until the answer has gone out.
+        What comes in the rooms meanwhile is held until the answer has gone out. `asked`: when, in monotonic seconds.
         """
         connection, topics, cursor = self.connections[sid], _topics(message), _cursor(message)
         now = time.monotonic()
@@ -242,7 +245,7 @@ class Gateway(Namespace):
         connection.outbox.hold()
         joined: list[str] = []
         try:
-            self.stream.catch_up()
+            self.stream.catch_up(asked)
             with self.stream.telling:
                 who, upto = connection.who, self.stream.delivered
                 joined = [room(who.actor.view, topic) for topic in ("", *topics)]
@@ -251,7 +254,7 @@ class Gateway(Namespace):
             if sid not in self.connections:  # it went while it was answered: nobody waits for this any more
                 return {"ok": False, "error": "gone"}
             if connection.who is not who:
-                return self.on_watch(sid, message)
+                return self.on_watch(sid, message, asked)
             refused = sorted(topics - watch.allowed)
             for topic in refused:
                 if room(who.actor.view, topic) in joined:
@@ -283,7 +286,12 @@ class Gateway(Namespace):
         try:
             if event not in ("watch", "unwatch") or len(args) != 2:
                 raise Malformed("no such message")
-            return self.on_watch(sid, args[1]) if event == "watch" else self.on_unwatch(sid, args[1])
+            if event == "unwatch":
+                return self.on_unwatch(sid, args[1])
+            asked = time.monotonic()
+            with self.turns:  # where all come back at once, whoever does something else waits for a few of them and not for all
+                self.socketio.sleep(0)
+                return self.on_watch(sid, args[1], asked) if sid in self.connections else None
         except Malformed as wrong:
             return self._strike(sid, str(wrong))
 

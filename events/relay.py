@@ -25,7 +25,7 @@ class Relay:
     def __init__(self, stream: Stream, rooms: Rooms) -> None:
         stream.begin(stream.head())
         stream.catch_up = self.catch_up
-        self.advancing = threading.Lock()
+        self.advancing, self.looked = threading.Lock(), time.monotonic()
         self.stream, self.rooms = stream, rooms
         self.facts = Facts(stream.source, rooms)
         self.woken = threading.Event()
@@ -55,7 +55,7 @@ class Relay:
 
     def step(self) -> float:
         """Tell all that is new, and return when to look again at the latest, in monotonic seconds."""
-        self.catch_up()
+        self.catch_up(time.monotonic())
         with self.stream.telling:
             due = self.facts.flush(time.monotonic())
             self.rooms.flush()
@@ -63,10 +63,13 @@ class Relay:
             self._beat()
         return self.next_heartbeat if due is None else min(due, self.next_heartbeat)
 
-    def catch_up(self) -> None:
-        """Tell all that was committed before now."""
+    def catch_up(self, moment: float) -> None:
+        """Tell all that was committed before that moment, in monotonic seconds; many who ask at once wait for one look."""
         with self.advancing:
-            self._advance(self.stream.head())
+            if self.looked <= moment:
+                began = time.monotonic()
+                self._advance(self.stream.head())
+                self.looked = began
 
     def _advance(self, head: log.Head) -> None:
         if head.epoch != self.stream.delivered.epoch or head.position < self.stream.delivered.position:

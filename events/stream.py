@@ -120,11 +120,11 @@ class Stream:
 
     `telling` is held while anything goes out to sockets, and while a watcher's rooms are joined, so each fact is either
     told in those rooms or stands behind it. `delivered` is how far the sockets of this process have been told; the relay
-    moves it on, and does so at once when `catch_up` is called. What was told lately stands ready in the rings.
+    moves it on, as far as some moment at once when `catch_up` is called. What was told lately stands ready in the rings.
     """
 
     delivered: log.Head
-    catch_up: Callable[[], None]
+    catch_up: Callable[[float], None]
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ def stream(**options):
     """A stream as a server has it, that has told all there is."""
     made = Stream(Live(lambda text: f"<p>{text}</p>"), reading, origin="https://hub.example", now=now, **options)
     made.begin(made.head())
-    made.catch_up = lambda: None
+    made.catch_up = lambda moment: None
     return made
 
 
