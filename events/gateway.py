@@ -26,8 +26,8 @@ from events.stream import Stream, Viewer, text
 NAMESPACE = "/live"
 MOST_TOPICS, MOST_STRIKES = 200, 5
 MOST_WATCHES, SHORT_WHILE = 40, 10.0  # watches in so many seconds: each may cost as much as a page
-AT_ONCE = 4  # watches that are answered between two turns of everybody else
-MOST_STRANGERS, STRANGE_FOR = 1000, 20.0  # how many may be connected and not have said to what, and for how many seconds
+AT_ONCE = 8  # who are let in or answered between two turns of everybody else
+MOST_STRANGERS, STRANGE_FOR = 3000, 20.0  # how many may be connected and not have said to what, and for how many seconds
 MOST_BYTES = 64 * 1024  # of one message from a client
 GOODBYES = 500  # a second: all of them at once would come to the next server at once
 LONGEST_GOODBYE, HANGING_UP = 3.0, 1.0  # seconds
@@ -278,7 +278,9 @@ class Gateway(Namespace):
         """Every message passes here: what is malformed is answered, and at the fifth time the connection ends."""
         sid = args[0]
         if event == "connect" and sid not in self.connections:
-            return super().trigger_event(event, *args)
+            with self.turns:
+                self.socketio.sleep(0)
+                return super().trigger_event(event, *args)
         if event == "disconnect" and not self.socketio.server.manager.is_connected(sid, NAMESPACE):
             return self._end(sid)
         if sid not in self.connections:

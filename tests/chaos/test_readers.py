@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from ideas_hub.db import record, transaction
 from tests import make
 from tests.chaos.test_frames import Poller, memory
 from tests.support.processes import wait_until
-from tests.support.sockets import Gone, Raw
+from tests.support.sockets import CLOSE, Gone, Raw
 
 pytestmark = pytest.mark.sqlite_only
 
@@ -132,6 +133,30 @@ def readers(port: int, idea: str, many: int) -> Iterator[None]:
         for _ in range(many):
             at_the_end.enter_context(Raw(port, receives=2048)).watch(idea_topic(idea))
         yield
+
+
+def sockets(pid: int) -> int:
+    """How many a process has."""
+    found = 0
+    for file in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(OSError):  # closed meanwhile
+            found += str(file.readlink()).startswith("socket:")
+    return found
+
+
+def test_who_says_goodbye_while_much_waits_is_let_go_of(hub, server):
+    running, idea = server(), make.idea()
+    comment = comments.post_comment(make.person(), idea, body="x" * 4000)
+    with ExitStack() as at_the_end:
+        slow = [at_the_end.enter_context(Raw(running.port, receives=2048)) for _ in range(10)]
+        for client in slow:
+            client.watch(idea_topic(idea))
+        burst(idea, comment, 60)
+        time.sleep(0.3)
+        for client in slow:
+            client.send(CLOSE, b"\x03\xe8")
+        wait_until(lambda: sockets(running.process.pid) < len(slow), within=5)
+    assert "Traceback" not in running.log.read_text()
 
 
 # Watching too much, and in vain

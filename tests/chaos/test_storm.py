@@ -9,7 +9,6 @@ import statistics
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 
@@ -36,7 +35,7 @@ def tick():
         wall, mine = time.monotonic(), time.process_time()
         eventlet.sleep(0.01)
         stalls.append(time.monotonic() - wall - 0.01)
-        worked.append(time.process_time() - mine)
+        worked.append((time.monotonic(), time.process_time() - mine))
         if len(stalls) % 50 == 0:
             import json
             open("measured", "w").write(json.dumps([reads, stalls, worked]))
@@ -55,7 +54,7 @@ class Reader:
     frames: Frames = field(default_factory=Frames)
     head: bytes = b""
     is_open: bool = False
-    ack: dict[str, Any] | None = None
+    ack: bytes | None = None
     took: float = 0.0
 
 
@@ -102,7 +101,7 @@ class Swarm:
                 message = json.dumps(["watch", {"topics": [reader.topic], "cursor": reader.cursor}])
                 reader.socket.sendall(frame(TEXT, f"42/live,1{message}".encode()))
             elif payload.startswith(b"43/live,1["):
-                reader.ack, reader.took = json.loads(payload[9:])[0], time.monotonic() - reader.began
+                reader.ack, reader.took = payload[9:], time.monotonic() - reader.began
             elif payload == b"2":
                 reader.socket.sendall(frame(TEXT, b"3"))
 
@@ -128,7 +127,7 @@ def test_all_who_come_back_at_once_are_answered_soon_and_votes_go_on(hub, server
     try:
         first = [swarm.come(topic) for _ in range(many)]
         swarm.run(first, within=120)
-        cursor = first[0].ack["cursor"]
+        cursor = json.loads(first[0].ack)[0]["cursor"]
         swarm.leave()
         with transaction() as session:
             for _ in range(100):
@@ -151,17 +150,18 @@ def test_all_who_come_back_at_once_are_answered_soon_and_votes_go_on(hub, server
     finally:
         swarm.close()
     took = sorted(reader.took for reader in back)
+    longest = max(time for moment, time in worked if moment >= came)
     replays = [moment for moment in reads if came <= moment <= came + took[-1]]
     figure(
         f"95 % in {took[int(many * 0.95)]:.1f} s, all in {took[-1]:.1f} s; {len(replays)} replays read; "
-        f"votes p95 {votes.p95() * 1000:.0f} ms; the loop at most {max(worked) * 1000:.0f} ms at work without a pause"
+        f"votes p95 {votes.p95() * 1000:.0f} ms; the loop at most {longest * 1000:.0f} ms at work without a pause"
     )
-    assert all(reader.ack["mode"] == "resume" and len(reader.ack["events"]) == 100 for reader in back)
+    assert all(b'"mode":"resume"' in reader.ack and reader.ack.count(b'"specversion"') == 100 for reader in back)
     assert took[int(many * 0.95)] <= 10
     assert took[-1] <= 30
     assert len(replays) <= 1 + took[-1]
     assert votes.p95() < 0.5 or statistics.quantiles(stalls, n=1000)[-1] > 0.5  # unless the machine itself stood still
-    assert max(worked) <= 0.5
+    assert longest <= 0.5
 
 
 class Votes(threading.Thread):

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from events import log
 from events.catalogue import BOARD, IDEAS, VIEWS, CommentPosted, HubImported, IdeaPosted, RightsChanged, View, idea_topic
@@ -186,3 +187,35 @@ def test_what_was_imported_is_told_to_nobody_and_moves_the_boards_counts(rooms):
         assert [event["type"] for event in rooms.heard(View.PUBLIC, topic)] == ["hub.imported"]
     told = {topic for message, content, _rooms in rooms.log if message == "facts" for topic in content}
     assert told == {BOARD, idea_topic(ref)}
+
+
+def test_a_batch_is_told_whole_or_not_at_all(rooms, monkeypatch):
+    """The database goes away while somebody comes in of a view that nobody was in."""
+    make.idea()
+    before, asked = rooms.stream.delivered, []
+
+    def watched(view, topic):
+        asked.append(view)
+        return len(asked) > len(VIEWS)  # nobody, and then everybody
+
+    def away(entries, view):
+        raise OperationalError("SELECT", {}, Exception("away"))
+
+    monkeypatch.setattr(rooms, "watched", watched)
+    with monkeypatch.context() as broken:
+        broken.setattr(rooms.stream, "texts", away)
+        with pytest.raises(OperationalError):
+            rooms.step()
+    assert (rooms.stream.delivered, rooms.log) == (before, [])
+    rooms.step()
+    assert len(rooms.heard(View.PUBLIC, BOARD)) == 1
+    assert [told.number for told in rooms.stream.rings[View.PUBLIC].told] == [before.number(View.PUBLIC) + 1]
+
+
+def test_names_that_may_have_changed_are_taken_back_before_anything_is_told(rooms):
+    who, ref = make.resident(), make.idea()
+    rooms.step()
+    make.comment(ref, who)
+    make.changed(who, kind="resident")
+    order = [message for message, content, _ in rooms.step() if message == "event" or (message, content) == ("forget", None)]
+    assert order == ["forget"] + ["event"] * len(VIEWS)

@@ -1,0 +1,81 @@
+"""What every frame passes: the mask of those that come in, and the limits of those that wait to go out."""
+
+import pytest
+from engineio.packet import MESSAGE, Packet
+from eventlet.websocket import FailedConnectionError, RFC6455WebSocket
+from hypothesis import given
+from hypothesis import strategies as st
+
+from events.sender import MOST_PACKETS, MOST_PIECES, Frame, Outbox, Wire
+
+pytestmark = pytest.mark.sqlite_only
+
+
+@given(data=st.binary(min_size=1, max_size=300), mask=st.binary(min_size=4, max_size=4), offset=st.integers(0, 9))
+def test_all_bytes_at_once_are_unmasked_as_one_by_one(data, mask, offset):
+    assert Wire._apply_mask(data, mask, len(data), offset) == RFC6455WebSocket._apply_mask(data, mask, len(data), offset)
+
+
+@pytest.mark.parametrize("length", [65_535, 65_536, 70_000])
+def test_a_long_frame_is_unmasked(length):
+    data = bytes(range(256)) * (length // 256 + 1)
+    assert Wire._apply_mask(Wire._apply_mask(data[:length], b"abcd"), b"abcd") == data[:length]
+
+
+def test_a_message_is_as_long_as_a_frame_may_be_in_however_many_pieces():
+    whole = Wire.Message(1, 100)
+    for _ in range(10):
+        whole.push(b"x" * 10)
+    with pytest.raises(FailedConnectionError):
+        whole.push(b"x")
+    pieces = Wire.Message(1, 100)
+    for _ in range(MOST_PIECES):
+        pieces.push(b"")
+    with pytest.raises(FailedConnectionError):
+        pieces.push(b"")
+
+
+def polled(outbox: Outbox) -> list[Packet | None]:
+    found = []
+    while not outbox.polled.empty():
+        found.append(outbox.get(False))
+    return found
+
+
+def test_who_polls_is_given_what_was_put_in_its_order():
+    outbox = Outbox()
+    for number in range(MOST_PACKETS):
+        outbox.put(Packet(MESSAGE, str(number)))
+    assert [packet.data for packet in polled(outbox)] == list(map(str, range(MOST_PACKETS)))
+
+
+def test_who_does_not_poll_has_nothing_waiting_any_more_and_is_told_that_it_is_over():
+    outbox = Outbox()
+    for number in range(MOST_PACKETS + 9):
+        outbox.put(Packet(MESSAGE, str(number)))
+    assert outbox.is_over
+    assert polled(outbox) == [None]
+
+
+def test_what_is_fresh_is_held_until_the_last_answer_that_must_come_before_it():
+    outbox, frame = Outbox(), Frame("/live", "event", "{}")
+    outbox.hold()
+    outbox.hold()
+    outbox.fresh.append(frame)
+    outbox._release()
+    assert polled(outbox) == []
+    outbox._release()
+    assert polled(outbox) == [frame.packet]
+
+
+@pytest.mark.parametrize(("subject", "is_over"), [("ideas/x", True), ("ideas/y", False), (None, True)])
+@pytest.mark.parametrize("place", ["fresh", "polled"])
+def test_what_waits_about_a_subject_ends_the_line(subject, is_over, place):
+    outbox, frame = Outbox(), Frame("/live", "event", '"Zebra"', ["ideas/x"])
+    if place == "fresh":
+        outbox.fresh.append(frame)
+    else:
+        outbox._keep(frame.packet, frame)
+    outbox.forget(subject)
+    assert (outbox.is_over, bool(outbox.fresh)) == (is_over, place == "fresh" and not is_over)
+    assert polled(outbox) == ([None] if is_over else [frame.packet] if place == "polled" else [])
