@@ -7,7 +7,6 @@ nothing is ever sent without a room. The room with the empty topic holds all who
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,7 +24,8 @@ from events.stream import Stream, Viewer, text
 
 NAMESPACE = "/live"
 MOST_TOPICS, MOST_STRIKES = 200, 5
-MOST_WATCHES, SHORT_WHILE = 40, 10.0  # watches in so many seconds: each may cost as much as a page
+# What one connection may be answered: so many characters at once, and after them so many a second. Each answer costs some, too.
+MOST_ANSWERED, ANSWERED_A_SECOND, ANSWER = 4_000_000, 400_000, 8_000
 AT_ONCE = 8  # who are let in or answered between two turns of everybody else
 MOST_STRANGERS, STRANGE_FOR = 3000, 20.0  # how many may be connected and not have said to what, and for how many seconds
 MOST_BYTES = 64 * 1024  # of one message from a client
@@ -57,7 +57,14 @@ class Connection:
     outbox: Outbox
     rooms: set[str] = field(default_factory=set)
     strikes: int = 0
-    watched_at: deque[float] = field(default_factory=lambda: deque(maxlen=MOST_WATCHES))  # monotonic seconds
+    answered: float = 0.0  # characters, at `answered_at` in monotonic seconds
+    answered_at: float = 0.0
+
+    def asks_too_much(self) -> bool:
+        now = time.monotonic()
+        self.answered = max(0.0, self.answered - (now - self.answered_at) * ANSWERED_A_SECOND)
+        self.answered_at = now
+        return self.answered > MOST_ANSWERED
 
     @property
     def view(self) -> View:
@@ -235,10 +242,8 @@ class Gateway(Namespace):
         What comes in the rooms meanwhile is held until the answer has gone out. `asked`: when, in monotonic seconds.
         """
         connection, topics, cursor = self.connections[sid], _topics(message), _cursor(message)
-        now = time.monotonic()
-        if len(connection.watched_at) == MOST_WATCHES and now - connection.watched_at[0] < SHORT_WHILE:
-            raise Malformed(f"at most {MOST_WATCHES} watches in {SHORT_WHILE:g} seconds")
-        connection.watched_at.append(now)
+        if connection.asks_too_much():
+            raise Malformed("too much was asked in a short while")
         watched = connection.rooms - {room(connection.view, "")}
         if len(watched | {room(connection.view, topic) for topic in topics}) > MOST_TOPICS:
             raise Malformed(f"at most {MOST_TOPICS} topics a connection")
@@ -259,7 +264,9 @@ class Gateway(Namespace):
             for topic in refused:
                 if room(who.actor.view, topic) in joined:
                     self._leave(sid, connection, room(who.actor.view, topic))
-            return Ready(watch.message(refused))
+            answer = Ready(watch.message(refused))
+            connection.answered += ANSWER + len(answer)
+            return answer
         except SQLAlchemyError as away:
             logger.warning("a watch could not be answered: %s", away)
             for name in joined:
