@@ -34,6 +34,7 @@ class View(IntEnum):
 VIEWS = tuple(View)
 IDEAS, BOARD = "ideas", "board"  # the two topics that gather many ideas
 ME = "me"
+PEOPLE = "people/"  # with their reference, the path of somebody who is named in what is told
 
 
 def idea_topic(ref: str) -> str:
@@ -307,10 +308,13 @@ class VoteWithdrawn(IdeaEvent, type="vote.withdrawn", facts=True, keeps=True):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RightsChanged(Event, type="person.rights_changed"):
-    """What a person may see or do changed. Their open connections are asked again who they are."""
+class RightsChanged(Event, type="person.rights_changed", takes=True):
+    """What a person may see or do changed, or their name. Their open connections are asked again who they are."""
 
     person: str
+
+    def about(self) -> tuple[str, ...]:
+        return (f"{PEOPLE}{self.person}",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

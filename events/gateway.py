@@ -148,7 +148,10 @@ class Gateway(Namespace):
         """To each socket in any of the rooms, once, at the next `flush`."""
         names = tuple(name for name in (room(*place) for place in rooms) if name in self.rooms)
         if names:
-            self._put(Frame(NAMESPACE, message, content, about), self._in_any(names))
+            outboxes = self._in_any(names)
+            if message == "head":  # said behind an answer that is on its way, it would tell them to go back
+                outboxes = [outbox for outbox in outboxes if not outbox.held]
+            self._put(Frame(NAMESPACE, message, content, about), outboxes)
 
     def _in_any(self, names: tuple[str, ...]) -> list[Outbox]:
         if names not in self.gathered:

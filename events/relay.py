@@ -8,12 +8,13 @@ import threading
 import time
 
 from events import log
-from events.catalogue import VIEWS, Event, RightsChanged, SessionEnded, View
+from events.catalogue import PEOPLE, VIEWS, Event, RightsChanged, SessionEnded, View
 from events.facts import Facts
 from events.rooms import Rooms
 from events.stream import Stream, is_told, text
 
 POLL, HEARTBEAT, BATCH = 0.2, 5.0, 500  # seconds, seconds, facts
+MANY = 20  # people at once of whom something changed
 BREATH = 0.02  # seconds between two looks: what is committed meanwhile goes to each socket in one piece
 
 logger = logging.getLogger(__name__)
@@ -120,12 +121,14 @@ class Relay:
 
         Their own texts were read after all of them were committed.
         """
-        if any(isinstance(event, RightsChanged) for event in events):
-            self.stream.forget()  # with rights, names may have changed
-            self.rooms.forget()
-        for subject in {subject for event in events if not event.keeps_words for subject in event.about()}:
+        untrue = {subject for event in events if not event.keeps_words for subject in event.about()}
+        taken = {subject for event in events if event.takes_away for subject in event.about()}
+        if sum(subject.startswith(PEOPLE) for subject in untrue) > MANY:  # they are looked for in every text
+            self.stream.forget()
+            return self.rooms.forget()
+        for subject in untrue:
             self.stream.forget(subject)
-        for subject in {subject for event in events if event.takes_away for subject in event.about()}:
+        for subject in taken:
             self.rooms.forget(subject)
 
     def _say(self, entry: log.Entry, view: View, made: dict[int, str | None] | None) -> None:

@@ -5,11 +5,11 @@ A text that may have changed is forgotten, and made anew when somebody asks for 
 
 import threading
 from collections import defaultdict, deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 
 from events import log
-from events.catalogue import View
+from events.catalogue import PEOPLE, View
 
 MOST_FACTS, MOST_CHARACTERS = 20_000, 32 * 1024 * 1024
 
@@ -87,11 +87,18 @@ class Ring:
 
     def forget(self, subject: str | None = None) -> None:
         """Forget the texts about that subject, or all of them."""
-        for told in self.told if subject is None else self.about.get(subject, ()):
+        for told in self._about(subject):
             if told.is_made:
                 self.characters -= len(told.text or "")
                 told.text, told.is_made = None, False
         self.forgotten += 1
+
+    def _about(self, subject: str | None) -> Iterable[Told]:
+        if subject is None:
+            return self.told
+        if subject.startswith(PEOPLE):
+            return [told for told in self.told if told.text and subject.removeprefix(PEOPLE) in told.text]
+        return self.about.get(subject, ())
 
     def _drop_oldest(self) -> None:
         oldest = self.told.popleft()

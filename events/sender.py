@@ -26,6 +26,8 @@ from eventlet.queue import Empty, LightQueue
 from eventlet.timeout import Timeout
 from eventlet.websocket import FailedConnectionError, RFC6455WebSocket
 
+from events.catalogue import PEOPLE
+
 MOST_PACKETS, MOST_BYTES = 256, 1024 * 1024  # that may wait for a reader longer than PATIENCE
 HIGHEST = 3 * 512 * 1024  # bytes that may wait at all
 PATIENCE = 0.9  # seconds
@@ -66,6 +68,12 @@ class Frame:
         self.packet = Packet(MESSAGE, f'2{namespace},["{message}",{content}]')
         self.wire = _websocket_frame(self.packet)
         self.about = about
+
+    def is_about(self, subject: str | None) -> bool:
+        """Does it say something of that subject, or of any? Whoever is named is named by their reference as well."""
+        if subject is None or subject in self.about:
+            return True
+        return subject.startswith(PEOPLE) and subject.removeprefix(PEOPLE) in self.packet.data
 
 
 def _websocket_frame(packet: Packet) -> bytes:
@@ -390,7 +398,7 @@ class Outbox:
         else:
             waiting = [[frame] if frame else None for _, frame in self.polled.queue] if self.polled else []
         for frames in (*waiting, self.fresh):
-            if frames is None or any(subject is None or subject in frame.about for frame in frames):
+            if frames is None or any(frame.is_about(subject) for frame in frames):
                 return self.cut()
 
     def cut(self) -> None:

@@ -217,5 +217,9 @@ def test_names_that_may_have_changed_are_taken_back_before_anything_is_told(room
     rooms.step()
     make.comment(ref, who)
     make.changed(who, kind="resident")
-    order = [message for message, content, _ in rooms.step() if message == "event" or (message, content) == ("forget", None)]
+    order = [
+        message
+        for message, content, _ in rooms.step()
+        if message == "event" or (message, content) == ("forget", f"people/{who.ref}")
+    ]
     assert order == ["forget"] + ["event"] * len(VIEWS)

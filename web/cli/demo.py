@@ -63,10 +63,10 @@ def fill(*, small: bool = False) -> None:
         themes = minutes.themes(calendar.named, most=5 if small else None)
         add_themes(council, themes)
         _play(_year(council, calendar, themes))
+        settings.change_settings(council=COUNCIL)
     finally:
         clock.replace_now(None)
         db.replace_new_ref(None)
-    settings.change_settings(council=COUNCIL)
 
 
 # Time

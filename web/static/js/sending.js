@@ -53,10 +53,10 @@ function onSubmit(event) {
   setTimeout(() => sending.delete(form), NAVIGATING);
 }
 
-/** What is in a form, but for the word that makes it count once. */
+/** What is in a form, but for the word that makes it count once and the version of its draft. */
 function written(form, submitter) {
   const data = new FormData(form, submitter);
-  data.delete("once");
+  for (const name of ["once", "draft"]) data.delete(name);
   return new URLSearchParams(data).toString();
 }
 
