@@ -131,7 +131,8 @@ def append(session: Session, events: Sequence[Event], at: datetime, *, imported:
     """
     facts = [*((event, moment, True) for event, moment in imported), *((event, at, False) for event in events)]
     gained = {view: sum(sees(view, fact[0]) for fact in facts) for view in VIEWS}
-    given = session.execute(_GIVE_OUT, {"n_position": len(facts), **{f"n_{view.word}": gained[view] for view in VIEWS}}).one()
+    connection = session.connection()  # past the Session, which looks for rows of its own in what it is given
+    given = connection.execute(_GIVE_OUT, {"n_position": len(facts), **{f"n_{view.word}": gained[view] for view in VIEWS}}).one()
     position = given.position - len(facts)
     numbers = {view: getattr(given, view.word) - gained[view] for view in VIEWS}
     rows = []
@@ -143,9 +144,10 @@ def append(session: Session, events: Sequence[Event], at: datetime, *, imported:
             numbers[view] += sees(view, event)
             row[view.word] = numbers[view] if sees(view, event) else None
         rows.append(row)
-    session.execute(insert(event_table), rows)
+    connection.execute(_ADD, rows)
 
 
+_ADD = insert(event_table)
 _HEAD = select(head_table).where(head_table.c.id == 1)
 _AFTER = (
     select(event_table)

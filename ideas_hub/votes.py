@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, Session, lazyload, mapped_column, selectinloa
 from events.catalogue import View, VoteCast, VoteWithdrawn
 from ideas_hub import answers
 from ideas_hub.clock import today
-from ideas_hub.db import Base, add_many, add_once, add_up, record, transaction
+from ideas_hub.db import Base, add_many, add_up, record, transaction
 from ideas_hub.errors import Missing, RuleBroken, Sentence, SignInNeeded, _
 from ideas_hub.ideas import OPEN_TO_VOTES, Authorship, Idea, Stage, hot_score, touch
 from ideas_hub.people import HUB, Actor, Kind, Person, Words
@@ -169,14 +169,16 @@ def _ballot(session: Session, actor: Actor, ref: str) -> Ballot:
     return ballot
 
 
+_KEY = select(VoterKey.key).where(VoterKey.person_id == sa.bindparam("person"))
+
+
 def voter_key(session: Session, actor: Actor) -> str:
     """Step: the key under which the actor's votes stand; random, made at the first vote."""
-    known = select(VoterKey.key).where(VoterKey.person_id == actor.person_id)
-    key = session.scalar(known)
-    if key is None:
-        add_once(session, VoterKey(person_id=actor.person_id, key=secrets.token_urlsafe(16)))
-        key = session.scalars(known).one()
-    return key
+    known, whose = session.connection(), {"person": actor.person_id}
+    if key := known.scalar(_KEY, whose):
+        return str(key)
+    key = secrets.token_urlsafe(16)
+    return key if add_many(session, VoterKey, [{"person_id": actor.person_id, "key": key}]) else known.scalars(_KEY, whose).one()
 
 
 def _voter_keys(session: Session, actors: Iterable[Actor]) -> dict[Actor, str]:
