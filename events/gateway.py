@@ -29,6 +29,7 @@ MOST_ANSWERED, ANSWERED_A_SECOND, ANSWER = 4_000_000, 400_000, 8_000
 AT_ONCE = 8  # who are let in or answered between two turns of everybody else
 MOST_STRANGERS, STRANGE_FOR = 3000, 20.0  # how many may be connected and not have said to what, and for how many seconds
 MOST_BYTES = 64 * 1024  # of one message from a client
+GOODBYE = 1.0  # seconds that who leaves has to hang up
 GOODBYES = 500  # a second: all of them at once would come to the next server at once
 LONGEST_GOODBYE, HANGING_UP = 3.0, 1.0  # seconds
 
@@ -228,6 +229,8 @@ class Gateway(Namespace):
             return False
         sid, server = str(request.sid), self.socketio.server  # type: ignore[attr-defined]
         client = server.eio.sockets[server.manager.eio_sid_from_sid(sid, NAMESPACE)]
+        if "left" in client.session:
+            return False
         try:
             with self.stream.telling:  # a right taken away meanwhile is noticed before, or afterwards among the connections
                 self.connections[sid] = Connection(ask, ask(), client.queue)
@@ -321,9 +324,15 @@ class Gateway(Namespace):
         return server.manager.eio_sid_from_sid(sid, NAMESPACE) in server.eio.sockets
 
     def _end(self, sid: str) -> None:
-        """Who leaves, or is sent away, has nothing else to do here: on the same line they would begin anew, with no strike."""
+        """Who leaves, or is sent away, has nothing else to do here: on the same line they would begin anew, with no strike.
+
+        They have a moment to hang up themselves. Who polls has yet to fetch what was said, and to say goodbye.
+        """
         server = self.socketio.server
-        self.socketio.start_background_task(server.eio.disconnect, server.manager.eio_sid_from_sid(sid, NAMESPACE))
+        client = server.eio.sockets.get(server.manager.eio_sid_from_sid(sid, NAMESPACE))
+        if client is not None and not client.closing:
+            client.session["left"] = True
+            self.strangers[client.sid] = time.monotonic() - STRANGE_FOR + GOODBYE
         self._drop(sid)
 
     def _drop(self, sid: str) -> None:
