@@ -27,6 +27,7 @@ from eventlet.timeout import Timeout
 from eventlet.websocket import FailedConnectionError, RFC6455WebSocket
 
 from events.catalogue import PEOPLE
+from events.stream import text
 
 MOST_PACKETS, MOST_BYTES = 256, 1024 * 1024  # that may wait for a reader longer than PATIENCE
 HIGHEST = 3 * 512 * 1024  # bytes that may wait at all
@@ -37,10 +38,6 @@ UNSENT = 0x894B if sys.platform == "linux" else None  # SIOCOUTQNSD: how many th
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # what the kernel still holds for a reader who is cut off goes as well
 
 logger = logging.getLogger(__name__)
-
-
-def dumps(content: object) -> str:
-    return json.dumps(content, separators=(",", ":"), ensure_ascii=False)
 
 
 class Ready(str):
@@ -56,7 +53,7 @@ class Json:
     def dumps(content: Any, **_: Any) -> str:
         if isinstance(content, list) and len(content) == 1 and isinstance(content[0], Ready):
             return f"[{content[0]}]"
-        return dumps(content)
+        return text(content)
 
 
 class Frame:
