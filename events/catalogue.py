@@ -240,6 +240,34 @@ class IdeaAnswerOverdue(IdeaEvent, type="idea.answer_overdue", feeds=(BOARD,)):
     due: str
 
 
+# Votes that came in a burst. Whose they are stands in the ledger, below.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdeaVotesHeld(IdeaEvent, type="idea.votes_held", feeds=(BOARD,), facts=True, keeps=True):
+    """Votes for an idea began to come in a burst. They are held, and do not count, until a moderator has looked."""
+
+    burst: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdeaVotesReleased(IdeaEvent, type="idea.votes_released", feeds=(BOARD,), facts=True, keeps=True):
+    """A moderator looked at votes that were held, and they count, each since it was cast. Carries how many."""
+
+    burst: str
+    votes: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdeaVotesRefused(IdeaEvent, type="idea.votes_refused", feeds=(BOARD,), facts=True, keeps=True):
+    """A moderator looked at votes that were held, and they do not count. Who cast them is told why. Carries how many."""
+
+    burst: str
+    votes: int
+    by: str
+
+
 # Comments
 
 
@@ -302,7 +330,28 @@ class VoteCast(IdeaEvent, type="vote.cast", facts=True, keeps=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VoteWithdrawn(IdeaEvent, type="vote.withdrawn", facts=True, keeps=True):
-    """Somebody took back a vote."""
+    """Somebody took back a vote, whether it counted or was held."""
+
+    voter: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoteHeld(IdeaEvent, type="vote.held", facts=True, keeps=True):
+    """Somebody's vote is held. Where it is released, it counts since now."""
+
+    voter: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoteReleased(IdeaEvent, type="vote.released", facts=True, keeps=True):
+    """A vote that was held counts, since it was held."""
+
+    voter: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoteRefused(IdeaEvent, type="vote.refused", facts=True, keeps=True):
+    """A vote that was held does not count."""
 
     voter: str
 
@@ -329,7 +378,7 @@ class SettingsChanged(Event, type="hub.settings_changed"):
     """What the hub is set to changed: its name, its thresholds, its themes. Pages that were kept ready are made anew."""
 
 
-LEDGER = (VoteCast, VoteWithdrawn, RightsChanged, SessionEnded, SettingsChanged)
+LEDGER = (VoteCast, VoteWithdrawn, VoteHeld, VoteReleased, VoteRefused, RightsChanged, SessionEnded, SettingsChanged)
 
 
 def types_on(feed: str) -> tuple[str, ...]:

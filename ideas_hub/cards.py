@@ -10,13 +10,14 @@ from sqlalchemy.orm import Session
 
 from events.catalogue import View
 from ideas_hub.answers import Answer
+from ideas_hub.bursts import Fate
 from ideas_hub.clock import now
 from ideas_hub.db import reading
 from ideas_hub.ideas import OPEN_TO_VOTES, Idea, Stage, stage_counts
 from ideas_hub.people import Actor, PersonCard
 from ideas_hub.search import Marked, Said
 from ideas_hub.settings import ThemeCard, settings
-from ideas_hub.votes import voted_among
+from ideas_hub.votes import held_among, voted_among
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +52,13 @@ class IdeaCard:
     votes: int
     votes_residents: int
     votes_staff: int
+    votes_held: int
+    votes_refused: int
     votes_that_oblige: int
     carried_over: int
     carried_from: str
     voted: bool
+    own_vote: Fate | None  # that of who asks, where it is held or was refused
     comments: int
     posted_at: datetime
     revised_at: datetime | None
@@ -110,8 +114,9 @@ class Page:
 def idea_cards(session: Session, actor: Actor, ideas: Sequence[Idea]) -> list[IdeaCard]:
     """The cards of those ideas, in their order."""
     ids = [idea.id for idea in ideas]
-    voted, latest, current, moment = (
+    voted, held, latest, current, moment = (
         voted_among(session, actor, ids),
+        held_among(session, actor, ideas),
         _latest_answers(session, ids),
         settings(session),
         now(),
@@ -137,10 +142,13 @@ def idea_cards(session: Session, actor: Actor, ideas: Sequence[Idea]) -> list[Id
             votes=idea.votes,
             votes_residents=idea.votes_residents,
             votes_staff=idea.votes_staff,
+            votes_held=idea.votes_held,
+            votes_refused=idea.votes_refused,
             votes_that_oblige=current.votes_that_oblige(idea.effective_audience),
             carried_over=idea.carried_over,
             carried_from=idea.carried_from,
             voted=idea.id in voted,
+            own_vote=held.get(idea.id),
             comments=idea.comments_in(actor.view),
             posted_at=idea.posted_at,
             revised_at=idea.revised_at,

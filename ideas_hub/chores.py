@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from ideas_hub.answers import tell_overdue
+from ideas_hub.bursts import forget_networks
 from ideas_hub.claims import forget_claims
 from ideas_hub.drafts import forget_drafts
 from ideas_hub.sessions import end_expired
@@ -30,6 +31,7 @@ CHORES = (
     Chore(end_expired, timedelta(minutes=5)),
     Chore(forget_claims, timedelta(minutes=5)),
     Chore(forget_drafts, timedelta(hours=1)),
+    Chore(forget_networks, timedelta(hours=1)),
 )
 
 

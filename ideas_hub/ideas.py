@@ -140,6 +140,8 @@ class Idea(Guarded, Base):
     votes: Mapped[int] = mapped_column(default=0)
     votes_residents: Mapped[int] = mapped_column(default=0)
     votes_staff: Mapped[int] = mapped_column(default=0)
+    votes_held: Mapped[int] = mapped_column(default=0, server_default="0")  # they came in a burst, and do not count (yet)
+    votes_refused: Mapped[int] = mapped_column(default=0, server_default="0")
     carried_over: Mapped[int] = mapped_column(default=0)  # supports from elsewhere: shown, and in the hot score; no votes
     carried_from: Mapped[str] = mapped_column(String(80), default="")  # what it was imported from
     hot: Mapped[float] = mapped_column(default=0.0)

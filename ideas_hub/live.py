@@ -32,6 +32,9 @@ from events.catalogue import (
     IdeaSponsorLeft,
     IdeaStageChanged,
     IdeaTookIn,
+    IdeaVotesHeld,
+    IdeaVotesRefused,
+    IdeaVotesReleased,
     IdeaWithdrawn,
     View,
     idea_topic,
@@ -78,6 +81,9 @@ SENTENCES: Mapping[str, str] = {
     "idea.answered": _("%(by)s answered."),
     "idea.answer_due": _("Enough votes for an answer: it is due by %(due)s."),
     "idea.answer_overdue": _("The answer was due by %(due)s and is late."),
+    "idea.votes_held": _("Votes came in a burst. They are held until a moderator has looked."),
+    "idea.votes_released": _("Votes that were held count, each since it was cast: %(votes)s."),
+    "idea.votes_refused": _("Votes that were held were refused: %(votes)s."),
     "comment.posted": _("%(author)s commented."),
     "comment.hidden": _("A comment was hidden by a moderator."),
     "comment.restored": _("A comment was shown again."),
@@ -188,6 +194,10 @@ class Live:
             return {"text": None, "due": event.due}
         if isinstance(event, IdeaTookIn):
             return {"merged": event.merged, "title": found.ideas[event.merged].title, "by": found.person(event.by)}
+        if isinstance(event, IdeaVotesHeld):
+            return {}
+        if isinstance(event, IdeaVotesReleased | IdeaVotesRefused):
+            return {"votes": event.votes}
         data: Data = {"title": idea.title, "authors": [person_json(a.person.card()) for a in idea.authorships]}
         if isinstance(event, CoAuthorJoined | CoAuthorLeft):
             data["co_author"] = found.person(event.person)
@@ -249,7 +259,7 @@ def _refs(topics: Iterable[str]) -> list[str]:
 @cache
 def _tallies(view: View) -> Select[*tuple[Any, ...]]:
     """The query for the tallies of some ideas as a view sees them. Made once: they are asked for all the time."""
-    tallies = (Idea.votes, Idea.votes_residents, Idea.votes_staff)
+    tallies = (Idea.votes, Idea.votes_residents, Idea.votes_staff, Idea.votes_held)
     own = (label("comments", Idea.comments_in(view)), label("version", Idea.version_in(view)))
     wanted = Idea.ref.in_(bindparam("refs", expanding=True))
     return select(Idea.ref, *tallies, *own).where(wanted, visible_in(view, Idea)).order_by(Idea.ref)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -10,6 +11,8 @@ from sqlalchemy import ForeignKey, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from events.catalogue import RightsChanged, View
+from events.moment import Moment
+from ideas_hub.clock import now
 from ideas_hub.db import Base, new_ref, reading, record, transaction
 from ideas_hub.errors import Invalid, Missing, Sentence, _
 
@@ -84,6 +87,7 @@ class Person(Base):
     kind: Mapped[Kind] = mapped_column(Words(Kind))
     team_id: Mapped[int | None] = mapped_column(ForeignKey(Team.id))
     team: Mapped[Team | None] = relationship(lazy="joined")
+    since: Mapped[datetime | None] = mapped_column(Moment, default=now)  # None: from before this was noted
     held: Mapped[list[RoleHeld]] = relationship(lazy="selectin", cascade="all, delete-orphan")
 
     @property
@@ -94,7 +98,8 @@ class Person(Base):
         return PersonCard(self.ref, self.name, self.kind, self.team.name if self.team else None)
 
     def actor(self) -> "Actor":
-        return Actor(self.id, self.ref, self.name, self.kind, self.team.name if self.team else None, self.roles)
+        team = self.team.name if self.team else None
+        return Actor(self.id, self.ref, self.name, self.kind, team, self.roles, self.since)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +127,7 @@ class Actor:
     kind: Kind | None = None
     team: str | None = None
     roles: frozenset[Role] = frozenset()
+    since: datetime | None = None  # when they came to the hub; None: longer ago than it remembers
 
     @property
     def view(self) -> View:

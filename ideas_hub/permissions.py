@@ -193,6 +193,12 @@ ACTS = {
         _("Only the sponsor and leaders can move an idea."),
     ),
     "merge": Act(lambda actor, idea: actor.holds(Role.MODERATOR, Role.ADMIN), _("Only moderators and admins can merge ideas.")),
+    "decide_votes": Act(
+        lambda actor, idea: actor.holds(Role.MODERATOR), _("Only moderators can look at votes that are held, and decide.")
+    ),
+    "recount": Act(
+        lambda actor, idea: actor.holds(Role.MODERATOR, Role.ADMIN), _("Only moderators and admins can have votes recounted.")
+    ),
     # acts on an idea or a comment
     "hide": Act(lambda actor, thing: actor.holds(Role.MODERATOR), _("Only moderators can hide this or show it again.")),
 }

@@ -14,6 +14,7 @@ from ideas_hub import (  # noqa: F401  every file with a table
     answers,
     audiences,
     authors,
+    bursts,
     claims,
     comments,
     drafts,

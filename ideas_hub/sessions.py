@@ -118,6 +118,7 @@ _HOLDER = (  # one row: it is asked for with each request
         Person.ref,
         Person.name,
         Person.kind,
+        Person.since,
         Team.name.label("team"),
         select(func.aggregate_strings(type_coerce(RoleHeld.role, String), " "))
         .where(RoleHeld.person_id == Person.id)
@@ -137,4 +138,5 @@ def identify(secret: str, means: Means) -> Identity:
     if holder is None or holder.means is not means or holder.until <= now():
         return Identity(NOBODY)
     roles = frozenset(Role(role) for role in (holder.roles or "").split())
-    return Identity(Actor(holder.id, holder.ref, holder.name, holder.kind, holder.team, roles), holder.ref, holder.until)
+    actor = Actor(holder.id, holder.ref, holder.name, holder.kind, holder.team, roles, holder.since)
+    return Identity(actor, holder.ref, holder.until)

@@ -40,15 +40,22 @@ from events.catalogue import (
     IdeaWithdrawn,
     View,
     VoteCast,
+    VoteHeld,
+    VoteRefused,
+    VoteReleased,
     VoteWithdrawn,
 )
 from ideas_hub.answers import Answer, AnswerClock
 from ideas_hub.audiences import Hiding
+from ideas_hub.bursts import Fate, HeldVote
+from ideas_hub.clock import now
 from ideas_hub.comments import Comment
 from ideas_hub.db import reading
+from ideas_hub.errors import SignInNeeded
 from ideas_hub.ideas import CourseCount, Idea, Stage, StageCount, month_of
 from ideas_hub.imports import Origin, Thing
-from ideas_hub.people import Kind
+from ideas_hub.people import Actor, Kind
+from ideas_hub.permissions import find, require
 from ideas_hub.sponsors import SponsorTerm
 from ideas_hub.stages import StageChange
 from ideas_hub.votes import Vote, VoteDay
@@ -91,30 +98,71 @@ class Fact:
 
 @dataclass(slots=True)
 class Ledger:
-    """The fold of what the log says of an idea's votes: who has one, what was impossible, and how it went day by day."""
+    """The fold of what the log says of an idea's votes: who has one, since when, what was impossible, how it went day by day."""
 
-    standing: set[str] = field(default_factory=set)
+    standing: dict[str, datetime] = field(default_factory=dict)
+    held: dict[str, datetime] = field(default_factory=dict)
+    refused: dict[str, datetime] = field(default_factory=dict)
     impossible: list[str] = field(default_factory=list)
     seen: int = 0
     days: Counter[date] = field(default_factory=Counter)
     early: Counter[date] = field(default_factory=Counter)  # facts so soon after midnight that the day before may have them
 
+    def fold(self, type: str, voter: str, at: datetime) -> None:
+        """Take in one more fact. Raises KeyError for one that is not about a vote."""
+        self.seen += 1
+        _FOLD[type](self, voter, at)
+
     def cast(self, voter: str, at: datetime) -> None:
         if voter in self.standing:
             self.impossible.append("the ledger has a vote cast twice")
-        self.standing.add(voter)
+        if voter in self.held or voter in self.refused:
+            self.impossible.append("the ledger has a vote cast that was held or refused")
+        self.standing[voter] = at
         self._count(at, +1)
 
     def withdraw(self, voter: str, at: datetime) -> None:
+        if voter in self.held:
+            del self.held[voter]
+            return
         if voter not in self.standing:
             self.impossible.append("the ledger has a vote withdrawn that was not there")
-        self.standing.discard(voter)
+        self.standing.pop(voter, None)
         self._count(at, -1)
 
+    def hold(self, voter: str, at: datetime) -> None:
+        if voter in self.held or voter in self.standing or voter in self.refused:
+            self.impossible.append("the ledger has a vote held that was there already")
+        self.held[voter] = at
+
+    def release(self, voter: str, at: datetime) -> None:
+        """It counts since it was held, or since it was cast where it counted before it was refused."""
+        since = self.held.pop(voter, None) or self.refused.pop(voter, None)
+        if since is None:
+            self.impossible.append("the ledger has a vote released that was not held")
+        self.standing[voter] = since or at
+        self._count(since or at, +1)
+
+    def refuse(self, voter: str, at: datetime) -> None:
+        since = self.held.pop(voter, None)
+        if since is None and (since := self.standing.pop(voter, None)) is not None:
+            self._count(at, -1)
+        if since is None:
+            self.impossible.append("the ledger has a vote refused that was not there")
+        self.refused[voter] = since or at
+
     def _count(self, at: datetime, change: int) -> None:
-        self.seen += 1
         self.days[at.date()] += change
         self.early[at.date()] += at - at.replace(hour=0, minute=0, second=0, microsecond=0) < MIDNIGHT
+
+
+_FOLD: dict[str, Callable[[Ledger, str, datetime], None]] = {
+    VoteCast.type: Ledger.cast,
+    VoteWithdrawn.type: Ledger.withdraw,
+    VoteHeld.type: Ledger.hold,
+    VoteReleased.type: Ledger.release,
+    VoteRefused.type: Ledger.refuse,
+}
 
 
 @dataclass(slots=True)
@@ -138,17 +186,15 @@ class Story:
         return [fact.data[name] for fact in self.of(kind)]
 
     def add_fact(self, row: Row[Any]) -> None:
-        if row.type == VoteCast.type:
-            self.ledger.cast(row.data["voter"], row.at)
-        elif row.type == VoteWithdrawn.type:
-            self.ledger.withdraw(row.data["voter"], row.at)
+        if row.type in _FOLD:
+            self.ledger.fold(row.type, row.data["voter"], row.at)
         else:
             self.facts.append(Fact(row.type, row.data, row.audience))
 
     def add_vote(self, voter: str, kind: Kind) -> None:
         self.kinds[kind] += 1
         if voter in self.ledger.standing:
-            self.ledger.standing.remove(voter)
+            del self.ledger.standing[voter]
         else:
             self.unmatched += 1
 
@@ -167,6 +213,17 @@ def votes(story: Story) -> Iterator[str]:
         yield f"{missing} votes of the ledger that have no row"
     for what, times in Counter(story.ledger.impossible).items():
         yield what if times == 1 else f"{what}, {times} times"
+
+
+def held(story: Story) -> Iterator[str]:
+    idea, rows = story.idea, story.rows[HeldVote]
+    kept = {Fate.HELD: (idea.votes_held, story.ledger.held), Fate.REFUSED: (idea.votes_refused, story.ledger.refused)}
+    for fate, (tally, ledger) in kept.items():
+        found = {row.voter for row in rows if row.fate is fate}
+        if not len(found) == tally == len(ledger):
+            yield f"{tally} are {fate}, the rows are {len(found)}, and the ledger has {len(ledger)}"
+        elif found != ledger.keys():
+            yield f"others are {fate} than the ledger says"
 
 
 def days(story: Story) -> Iterator[str]:
@@ -278,10 +335,13 @@ def merges(story: Story) -> Iterator[str]:
         yield "merged or not, the log says otherwise"
     if story.of(IdeaMerged) and story.kinds:
         yield f"merged, and {story.kinds.total()} votes were left behind"
+    if story.of(IdeaMerged) and story.idea.votes_held:
+        yield f"merged, and {story.idea.votes_held} votes that are held were left behind"
 
 
 OF_IDEAS: dict[Callable[[Story], Iterator[str]], str] = {
     votes: "votes: tally = rows = ledger, and none twice",
+    held: "votes that are held, and refused: tally = rows = ledger",
     days: "votes by day: their sums = rows, their days = ledger",
     comments: "comments: tally = rows = log",
     audiences: "who may see an idea: row = log",
@@ -290,6 +350,50 @@ OF_IDEAS: dict[Callable[[Story], Iterator[str]], str] = {
     clocks: "answers and their clocks: rows = log",
     merges: "merges: votes went along",
 }
+
+
+# One idea, for people
+
+
+@dataclass(frozen=True, slots=True)
+class Recount:
+    """The votes of an idea counted three times: as everybody is shown them, by their rows, and by the ledger.
+
+    Each is a number of votes that count, are held, and were refused. `facts`: how many the ledger has about them.
+    """
+
+    idea: str
+    title: str
+    lang: str
+    shown: tuple[int, int, int]
+    rows: tuple[int, int, int]
+    ledger: tuple[int, int, int]
+    facts: int
+    complaints: tuple[str, ...]
+    at: datetime
+
+
+def recount(actor: Actor, ref: str) -> Recount:
+    """The votes of an idea, counted anew. Raises SignInNeeded, Missing and NotAllowed."""
+    if not actor.is_somebody:
+        raise SignInNeeded
+    with reading() as session:
+        idea = find(session, actor, Idea, ref)
+        require(actor, "recount", idea)
+        (story,) = _stories(session, [idea.id])
+    ledger, fates = story.ledger, Counter(row.fate for row in story.rows[HeldVote])
+    standing = len(ledger.standing) + story.kinds.total() - story.unmatched  # those that have a row were crossed out
+    return Recount(
+        idea=idea.ref,
+        title=idea.title,
+        lang=idea.lang,
+        shown=(idea.votes, idea.votes_held, idea.votes_refused),
+        rows=(story.kinds.total(), fates[Fate.HELD], fates[Fate.REFUSED]),
+        ledger=(standing, len(ledger.held), len(ledger.refused)),
+        facts=ledger.seen,
+        complaints=(*votes(story), *held(story), *days(story)),
+        at=now(),
+    )
 
 
 # All of it
@@ -443,7 +547,16 @@ def _imports(session: Session) -> Check:
     return check
 
 
-_HANGING = {VoteDay: "day", Comment: "id", Hiding: "id", StageChange: "id", SponsorTerm: "id", AnswerClock: "id", Answer: "id"}
+_HANGING = {
+    HeldVote: "voter",
+    VoteDay: "day",
+    Comment: "id",
+    Hiding: "id",
+    StageChange: "id",
+    SponsorTerm: "id",
+    AnswerClock: "id",
+    Answer: "id",
+}
 
 
 def _stream(session: Session, query: sa.Select[Any]) -> Iterator[Row[Any]]:

@@ -1,7 +1,7 @@
 """Votes: one person's yes to an idea."""
 
 import secrets
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
@@ -11,9 +11,11 @@ import sqlalchemy as sa
 from sqlalchemy import ForeignKey, Index, String, delete, select
 from sqlalchemy.orm import Mapped, Session, lazyload, mapped_column, selectinload
 
-from events.catalogue import View, VoteCast, VoteWithdrawn
-from ideas_hub import answers
-from ideas_hub.clock import today
+from events.catalogue import View, VoteCast, VoteRefused, VoteReleased, VoteWithdrawn
+from events.moment import Moment
+from ideas_hub import answers, bursts
+from ideas_hub.bursts import Fate, HeldVote
+from ideas_hub.clock import now, today
 from ideas_hub.db import Base, add_many, add_up, record, transaction
 from ideas_hub.errors import Missing, RuleBroken, Sentence, SignInNeeded, _
 from ideas_hub.ideas import OPEN_TO_VOTES, Authorship, Idea, Stage, hot_score, touch
@@ -39,6 +41,7 @@ class Vote(Base):
     idea_id: Mapped[int] = mapped_column(ForeignKey("idea.id", ondelete="CASCADE"), primary_key=True)
     voter: Mapped[str] = mapped_column(String(22), primary_key=True)
     kind: Mapped[Kind] = mapped_column(Words(Kind))
+    at: Mapped[datetime | None] = mapped_column(Moment)  # when it was cast
 
     __table_args__ = (Index("ix_vote_voter", "voter"),)
 
@@ -56,13 +59,14 @@ class VoteDay(Base):
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """An idea's votes, and whether the one who asks has voted."""
+    """An idea's votes, and whether one of them is that of who asks, or theirs is `held` and does not count."""
 
     idea: str
     votes: int
     votes_residents: int
     votes_staff: int
     voted: bool
+    held: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -88,6 +92,8 @@ class Ballot:
     changes_public: int
     changes_staff: int
     changes_leadership: int
+    votes_held: int
+    votes_refused: int
     voter: str | None  # the key of who votes, where they have one
     author_refs: frozenset[str]
 
@@ -119,13 +125,16 @@ def check_open(idea: Idea | Ballot) -> None:
 
 
 def cast_vote(actor: Actor, ref: str) -> Tally:
-    """The actor's vote for the idea is counted, once. Enough of them oblige an answer.
+    """The actor's vote for the idea is counted, once, or held where it comes in a burst. Enough of them oblige an answer.
 
-    Raises SignInNeeded, Missing, NotAllowed (an author) and RuleBroken (its stage takes no votes).
+    Raises SignInNeeded, Missing, NotAllowed (an author) and RuleBroken (its stage takes no votes, or this one was refused).
     """
     with transaction() as session:
         ballot = _ballot(session, actor, ref)
-        cast(session, ballot, ballot.voter or voter_key(session, actor), actor.kind or Kind.RESIDENT)
+        voter = ballot.voter or voter_key(session, actor)
+        if bursts.hold(session, actor, ballot, voter):
+            return _tally(ballot, voted=False, held=True)
+        cast(session, ballot, voter, actor.kind or Kind.RESIDENT)
         return _tally(ballot, voted=True)
 
 
@@ -213,7 +222,8 @@ def cast(session: Session, idea: Idea | Ballot, voter: str, kind: Kind) -> bool:
 def _cast(session: Session, ballots: Mapping[Any, Mapping[str, Kind]]) -> int:
     """Step: count the votes of those who have none yet for an idea, and say how many. The ideas' rows must be locked."""
     by_id = {idea.id: idea for idea in ballots}
-    rows = [{"idea_id": idea.id, "voter": who, "kind": kind} for idea, voters in ballots.items() for who, kind in voters.items()]
+    own = [(idea.id, who, kind) for idea, voters in ballots.items() for who, kind in voters.items()]
+    rows = [{"idea_id": id, "voter": who, "kind": kind, "at": now()} for id, who, kind in own]
     inserted = {(by_id[row.idea_id], row.voter) for row in add_many(session, Vote, rows)}
     counted = {idea: [who for who in voters if (idea, who) in inserted] for idea, voters in ballots.items()}
     _count(session, {idea: Counter(ballots[idea][who] for who in voters) for idea, voters in counted.items() if voters})
@@ -229,9 +239,13 @@ _WITHDRAW = delete(Vote).where(Vote.idea_id == sa.bindparam("of"), Vote.voter ==
 
 
 def withdraw(session: Session, idea: Idea | Ballot, voter: str) -> Kind | None:
-    """Step: take a vote back, and return of what kind it was; None where there was none. The idea's row must be locked."""
+    """Step: take a vote back, and return of what kind it was; None where none counted. The idea's row must be locked.
+
+    One that is held is taken back as well.
+    """
     kind = session.execute(_WITHDRAW, {"of": idea.id, "who": voter}).scalar()
     if kind is None:
+        bursts.withdraw(session, idea, voter)
         return None
     _count(session, {idea: {kind: -1}})
     record(session, VoteWithdrawn(idea=idea.ref, voter=voter))
@@ -239,19 +253,57 @@ def withdraw(session: Session, idea: Idea | Ballot, voter: str) -> Kind | None:
 
 
 def move_all(session: Session, idea: Idea, into: Idea) -> None:
-    """Step: every vote goes to another idea, each person's once; its authors' do not. Both rows must be locked."""
+    """Step: every vote goes to another idea, each person's once; its authors', and what was refused there, do not.
+
+    Both rows must be locked.
+    """
     authors = {authorship.person_id for authorship in into.authorships}
-    theirs = set(session.scalars(select(VoterKey.key).where(VoterKey.person_id.in_(authors))))
+    theirs = set(session.scalars(select(VoterKey.key).where(VoterKey.person_id.in_(authors)))) | bursts.refused(session, into)
     for voter in session.scalars(select(Vote.voter).where(Vote.idea_id == idea.id).order_by(Vote.voter)).all():
         kind = withdraw(session, idea, voter)
         if kind is not None and voter not in theirs:
+            bursts.withdraw(session, into, voter)
             cast(session, into, voter, kind)
+    for held in bursts.held(session, idea):
+        if held.voter in theirs or session.get(Vote, (into.id, held.voter)) is not None:
+            bursts.withdraw(session, idea, held.voter)
+        else:
+            bursts.move(session, held, idea, into)
+
+
+def release(session: Session, idea: Idea, held: Sequence[HeldVote]) -> None:
+    """Step: votes that were held count, each on the day on which it was cast. The idea's row must be locked."""
+    was_held = sum(vote.fate is Fate.HELD for vote in held)
+    idea.votes_held, idea.votes_refused = idea.votes_held - was_held, idea.votes_refused - (len(held) - was_held)
+    add_many(session, Vote, [{"idea_id": idea.id, "voter": vote.voter, "kind": vote.kind, "at": vote.at} for vote in held])
+    days: dict[date, Counter[Kind]] = defaultdict(Counter)
+    for vote in held:
+        vote.fate = Fate.RELEASED
+        days[vote.at.date()][vote.kind] += 1
+        record(session, VoteReleased(idea=idea.ref, voter=vote.voter))
+    for day, change in sorted(days.items()):
+        _count(session, {idea: change}, day)
+    answers.set_clock(session, idea)
+
+
+def refuse(session: Session, idea: Idea, held: Sequence[HeldVote], counted: Sequence[HeldVote] = ()) -> None:
+    """Step: votes that are held do not count, and neither do those that were `counted`. The idea's row must be locked."""
+    idea.votes_held -= len(held)
+    idea.votes_refused += len(held) + len(counted)
+    if counted:
+        session.execute(delete(Vote).where(Vote.idea_id == idea.id, Vote.voter.in_([vote.voter for vote in counted])))
+        session.add_all(counted)
+        _count(session, {idea: {kind: -number for kind, number in Counter(vote.kind for vote in counted).items()}})
+    for vote in (*held, *counted):
+        vote.fate = Fate.REFUSED
+        record(session, VoteRefused(idea=idea.ref, voter=vote.voter))
+    touch(idea)
 
 
 _WRITE = sa.update(Idea).where(Idea.id == sa.bindparam("of")).values({name: sa.bindparam(f"new_{name}") for name in TALLIES})
 
 
-def _count(session: Session, changes: Mapping[Any, Mapping[Kind, int]]) -> None:
+def _count(session: Session, changes: Mapping[Any, Mapping[Kind, int]], day: date | None = None) -> None:
     days = []
     for idea, change in changes.items():
         residents, staff = change.get(Kind.RESIDENT, 0), change.get(Kind.STAFF, 0)
@@ -263,13 +315,13 @@ def _count(session: Session, changes: Mapping[Any, Mapping[Kind, int]]) -> None:
         if isinstance(idea, Ballot):
             written = {f"new_{name}": value for name, value in idea.tallies().items()}
             session.connection().execute(_WRITE, written | {"of": idea.id})
-        days.append({"idea_id": idea.id, "day": today(), "residents": residents, "staff": staff})
+        days.append({"idea_id": idea.id, "day": day or today(), "residents": residents, "staff": staff})
     if days:
         add_up(session, VoteDay, days)
 
 
-def _tally(idea: Ballot, *, voted: bool) -> Tally:
-    return Tally(idea.ref, idea.votes, idea.votes_residents, idea.votes_staff, voted)
+def _tally(idea: Ballot, *, voted: bool, held: bool = False) -> Tally:
+    return Tally(idea.ref, idea.votes, idea.votes_residents, idea.votes_staff, voted, held)
 
 
 # Queries
@@ -281,3 +333,13 @@ def voted_among(session: Session, actor: Actor, ideas: Iterable[int]) -> set[int
         return set()
     voter = select(VoterKey.key).where(VoterKey.person_id == actor.person_id).scalar_subquery()
     return set(session.scalars(select(Vote.idea_id).where(Vote.idea_id.in_(list(ideas)), Vote.voter == voter)))
+
+
+def held_among(session: Session, actor: Actor, ideas: Iterable[Idea]) -> dict[int, Fate]:
+    """Of those of the ideas, by id, for which the actor's vote is held or was refused: which of the two."""
+    ids = [idea.id for idea in ideas if idea.votes_held or idea.votes_refused]
+    if actor.person_id is None or not ids:
+        return {}
+    voter = select(VoterKey.key).where(VoterKey.person_id == actor.person_id).scalar_subquery()
+    own = select(HeldVote.idea_id, HeldVote.fate).where(HeldVote.idea_id.in_(ids), HeldVote.voter == voter)
+    return {row.idea_id: row.fate for row in session.execute(own.where(HeldVote.fate.in_((Fate.HELD, Fate.REFUSED))))}

@@ -35,7 +35,9 @@ READING_ORDER = [
     "stages",
     "answers",
     "sponsors",
+    "bursts",
     "votes",
+    "receipts",
     "authors",
     "comments",
     "trials",
@@ -43,6 +45,7 @@ READING_ORDER = [
     "merges",
     "moves",
     "audiences",
+    "moderation",
     "imports",
     "lists",
     "cards",
@@ -146,8 +149,8 @@ def test_references_are_all_that_an_event_can_carry() -> None:
     for kind in TYPES.values():
         carried = {field.name for field in fields(kind)} - {"audience"}
         assert carried <= {
-            *("idea", "comment", "into", "merged", "answer", "person", "sponsor", "voter", "by"),  # references
-            *("hiding", "change", "term", "ideas", "comments"),  # rows and counts
+            *("idea", "comment", "into", "merged", "answer", "person", "sponsor", "voter", "by", "burst"),  # references
+            *("hiding", "change", "term", "ideas", "comments", "votes"),  # rows and counts
             *("was", "to", "due"),  # stages, views, days
         }, kind.type
 

@@ -35,7 +35,9 @@ from web import (
     ideas,
     limits,
     me,
+    moderation,
     moves,
+    networks,
     once,
     pages,
     ready,
@@ -50,8 +52,8 @@ from web import (
 MOST_BYTES = 1024 * 1024  # of one request: more than any text may hold, so that one that is too long is named, and kept
 
 READING = (home, board, feeds, sharing, developers)
-ACTING = (ideas, votes, comments, sponsors, moves, answers, audiences, authors, me, drafts, appearance, sign_in)
-PARTS = (compression, text, errors, limits, session, once, headers, pages, health, *READING, *ACTING, api, cli)
+ACTING = (ideas, votes, comments, sponsors, moves, answers, audiences, authors, moderation, me, drafts, appearance, sign_in)
+PARTS = (compression, text, errors, limits, networks, session, once, headers, pages, health, *READING, *ACTING, api, cli)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,6 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from functools import lru_cache
-from ipaddress import ip_address, ip_network
 from threading import Lock
 from typing import Any, cast
 
@@ -24,6 +22,7 @@ from redis.retry import Retry
 from ideas_hub.errors import Sentence
 from web.config import Config
 from web.errors import SAID, respond
+from web.networks import network
 from web.session import SAFE, identity
 
 LONGEST_ADDRESS = 8192
@@ -105,19 +104,19 @@ class Readers:
         self.left: dict[str, int] = {}  # reads that are counted already, by network
 
     def may_read(self, address: str) -> bool:
-        network = _network(address)
+        where = network(address)
         if self.minute != (minute := time.time() // 60):
             self.minute, self.left = minute, {}
-        left = self.left.get(network, 0) or self._count(network)
-        self.left[network] = max(left - 1, 0)
+        left = self.left.get(where, 0) or self._count(where)
+        self.left[where] = max(left - 1, 0)
         return left > 0
 
-    def _count(self, network: str) -> int:
+    def _count(self, where: str) -> int:
         """Count some reads more, and return how many; none where the limit is reached, or Redis is away."""
         most = A_MINUTE["read"][True]
         some = max(1, most // 300)
         try:
-            return some if self.limiter.limiter.hit(parse(f"{most}/minute"), f"read {network}", "global", cost=some) else 0
+            return some if self.limiter.limiter.hit(parse(f"{most}/minute"), f"read {where}", "global", cost=some) else 0
         except RedisError:
             return 0
 
@@ -145,7 +144,7 @@ def _refuse_long_addresses() -> Response | None:
 def _know_who() -> None:
     """Before anything is counted: under what, and how much of it there may be."""
     what, person = _what(), identity().person
-    g.counted_as = f"{what} {person or _network(request.remote_addr or '')}"
+    g.counted_as = f"{what} {person or network(request.remote_addr or '')}"
     g.limit = f"{A_MINUTE[what][person is None]}/minute"
 
 
@@ -158,13 +157,3 @@ def _what() -> str:
     if "/vote" in rule:
         return "vote"
     return "write" if request.method == "POST" and rule.endswith(WRITES) else "act"
-
-
-@lru_cache(maxsize=4096)
-def _network(address: str) -> str:
-    """The address; of IPv6 the network that one household or office has."""
-    try:
-        ip = ip_address(address)
-    except ValueError:
-        return address or "nowhere"
-    return str(ip) if ip.version == 4 else str(ip_network((ip, 64), strict=False))

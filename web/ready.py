@@ -4,7 +4,8 @@ What may be kept is in `KEPT`: the first page, the list with its common filters,
 page is good for exactly one position of the log, the one read before its rows; each request reads the position of now first. What
 was committed since then, by whichever process, drops pages before anything is sent:
 
-- a vote or a new comment: the pages that name its idea, and those in which any idea may rise by it (`MOVED_BY_ALL`);
+- a vote, also one that is held, or a new comment: the pages that name its idea, and those in which any idea may rise by it
+  (`MOVED_BY_ALL`);
 - everything else (hidden, restricted, withdrawn, moved, revised, a name, a setting): all pages. It is rare, and nothing can be
   forgotten so.
 
@@ -32,7 +33,7 @@ from werkzeug.datastructures import Accept
 from werkzeug.http import parse_accept_header, parse_cookie, parse_etags
 
 from events import log
-from events.catalogue import CommentPosted, Event, SessionEnded, VoteCast, VoteWithdrawn
+from events.catalogue import CommentPosted, Event, SessionEnded, VoteCast, VoteHeld, VoteWithdrawn
 from ideas_hub import db
 from ideas_hub.clock import now
 from web.compression import LEAST, pack
@@ -292,7 +293,7 @@ def _moved_since(seen: int, position: int) -> set[str] | None:
 
 
 def _idea(event: Event) -> str:
-    return event.idea if isinstance(event, VoteCast | VoteWithdrawn | CommentPosted) else ""
+    return event.idea if isinstance(event, VoteCast | VoteWithdrawn | VoteHeld | CommentPosted) else ""
 
 
 def _is_moved(key: Key, page: Page, moved: set[str]) -> bool:

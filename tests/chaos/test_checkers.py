@@ -106,7 +106,8 @@ def test_a_record_that_is_not_the_log_is_caught(hub, said):
 @pytest.mark.sqlite_only
 def test_last_facts_that_are_not_what_the_database_has_are_caught(hub):
     ref = make.idea(votes=2)
-    right = {"votes": 2, "votes_residents": 2, "votes_staff": 0, "comments": 0, "version": make.row(ref).version_in(View.PUBLIC)}
+    version = make.row(ref).version_in(View.PUBLIC)
+    right = {"votes": 2, "votes_residents": 2, "votes_staff": 0, "votes_held": 0, "comments": 0, "version": version}
     assert not of_facts({idea_topic(ref): right}, View.PUBLIC)
     assert of_facts({idea_topic(ref): right | {"votes": 1}}, View.PUBLIC)
 

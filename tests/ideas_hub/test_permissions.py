@@ -51,6 +51,8 @@ answer          -   .   .   .   .   .   y   y   .   .   .   .
 move            -   .   .   .   .   .   y   .   .   .   y   y
 merge           -   .   .   .   .   .   .   .   y   .   .   y
 hide            -   .   .   .   .   .   .   .   y   .   .   .
+decide_votes    -   .   .   .   .   .   .   .   y   .   .   .
+recount         -   .   .   .   .   .   .   .   y   .   .   y
 """
 
 # Each line: an audience for which somebody posts or comments.

@@ -46,7 +46,7 @@ def test_a_vote_reaches_who_watches_the_idea_the_list_and_the_board(hub, watch):
     votes.cast_vote(make.person(), idea)
     for watcher in watchers:
         facts = watcher.wait_for_fact(topic, votes=1, votes_residents=1)
-        assert set(facts) == {"votes", "votes_residents", "votes_staff", "comments", "version"}
+        assert set(facts) == {"votes", "votes_residents", "votes_staff", "votes_held", "comments", "version"}
         assert watcher.events == []  # a vote is a tally, not an event
 
 

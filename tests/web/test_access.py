@@ -52,6 +52,15 @@ ACCESS = {
     "GET /board": EVERYBODY,
     "GET /board/<part>": EVERYBODY,
     "GET /me": SOMEBODY,
+    "GET /me/votes": SOMEBODY,
+    "GET /votes": EVERYBODY,
+    "GET /moderation/votes": SOMEBODY,
+    "GET /moderation/votes/<ref>/recount": SOMEBODY,
+    "POST /moderation/votes/<burst>/decide": SOMEBODY,
+    "GET /api/v1/me/votes": SOMEBODY,
+    "GET /api/v1/moderation/votes": SOMEBODY,
+    "PUT /api/v1/moderation/votes/<burst>/decision": SOMEBODY,
+    "GET /api/v1/ideas/<idea>/recount": SOMEBODY,
     "GET /sign-in": EVERYBODY,
     "GET /sign-out": EVERYBODY,
     "GET /healthz": EVERYBODY,
@@ -117,6 +126,7 @@ SAMPLES = {
     "comment": "yyyyyyyy",
     "draft": "post",
     "invitation": "xxxxxxxx",
+    "burst": "vvvvvvvv",
     "filename": "vendor/hub.css",
 }
 

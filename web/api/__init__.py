@@ -21,6 +21,7 @@ from web.api import (
     drafts,
     events,
     ideas,
+    moderation,
     moves,
     people,
     sponsors,
@@ -28,7 +29,22 @@ from web.api import (
 )
 from web.api.papers import complete
 
-CONCEPTS = (ideas, audiences, authors, votes, comments, sponsors, moves, answers, events, board, people, drafts, document)
+CONCEPTS = (
+    ideas,
+    audiences,
+    authors,
+    votes,
+    moderation,
+    comments,
+    sponsors,
+    moves,
+    answers,
+    events,
+    board,
+    people,
+    drafts,
+    document,
+)
 
 
 class Api(flask_smorest.Api):

@@ -7,6 +7,7 @@ import marshmallow as ma
 from flask import Response, request
 
 from ideas_hub.audiences import change_idea
+from ideas_hub.bursts import Fate
 from ideas_hub.cards import AnswerCard, IdeaCard, Passage
 from ideas_hub.errors import Invalid, _
 from ideas_hub.finding import list_ideas, similar_ideas
@@ -64,7 +65,15 @@ class IdeaInBrief(ma.Schema):
     votes_residents = ma.fields.Integer(required=True)
     votes_staff = ma.fields.Integer(required=True)
     carried_over = ma.fields.Integer(required=True)
+    votes_held = ma.fields.Integer(required=True, metadata={"description": "They came in a burst, and wait for a moderator"})
+    votes_refused = ma.fields.Integer(required=True, metadata={"description": "They were held, and do not count"})
     voted = ma.fields.Boolean(required=True)
+    own_vote = ma.fields.String(
+        required=True,
+        allow_none=True,
+        validate=ma.validate.OneOf([Fate.HELD.value, Fate.REFUSED.value]),
+        metadata={"description": "Your vote, where it does not count: held, or refused"},
+    )
     comments = ma.fields.Integer(required=True)
     posted_at = ma.fields.AwareDateTime(required=True)
     revised_at = ma.fields.AwareDateTime(required=True, allow_none=True)
@@ -295,7 +304,10 @@ def _common_json(card: IdeaCard) -> dict[str, Any]:
         "votes_residents": card.votes_residents,
         "votes_staff": card.votes_staff,
         "carried_over": card.carried_over,
+        "votes_held": card.votes_held,
+        "votes_refused": card.votes_refused,
         "voted": card.voted,
+        "own_vote": card.own_vote,
         "comments": card.comments,
         "posted_at": time_json(card.posted_at),
         "revised_at": card.revised_at and time_json(card.revised_at),

@@ -73,6 +73,7 @@ FIELDS: Mapping[str, Json] = {
     "author": SOMEBODY,
     "ideas": COUNT,
     "comments": COUNT,
+    "votes": COUNT,
 }
 TOLD, SAID = "title authors", "comment kind parent body html author"
 DATA: Mapping[str, str] = {  # beside `idea`; those in brackets are left out where the reader lost the thing
@@ -93,13 +94,16 @@ DATA: Mapping[str, str] = {  # beside `idea`; those in brackets are left out whe
     "idea.answered": "text by",
     "idea.answer_due": "text due",
     "idea.answer_overdue": "text due",
+    "idea.votes_held": "",
+    "idea.votes_released": "votes",
+    "idea.votes_refused": "votes",
     "comment.posted": SAID,
     "comment.hidden": "comment",
     "comment.restored": SAID,
     "comment.withdrawn": "comment",
     "hub.imported": "ideas comments",
 }
-TALLIES = _object(dict.fromkeys(("votes", "votes_residents", "votes_staff", "comments", "version"), COUNT))
+TALLIES = _object(dict.fromkeys(("votes", "votes_residents", "votes_staff", "votes_held", "comments", "version"), COUNT))
 TOPICS: Json = {
     "type": "array",
     "items": {"type": "string", "minLength": 1, "maxLength": 80},

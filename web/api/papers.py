@@ -4,6 +4,7 @@ header of an answer. The rest of it comes from the schemas and docstrings of the
 A new route needs nothing here. Examples are the exception: `EXAMPLES` has one for each body that can be sent.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,6 +24,7 @@ PATHS: dict[str, dict[str, Any]] = {  # what in an address is no public id
 CONCEPTS = {
     "ideas": "Ideas: posting, finding, reading and changing them.",
     "votes": "One a person and idea, cast and withdrawn.",
+    "moderation": "For moderators: votes that are held, the decision about them, and a recount.",
     "comments": "Words under an idea, with replies one level deep.",
     "sponsors": "Who answers for an idea.",
     "moves": "An idea goes to another stage, always with a reason.",
@@ -42,6 +44,8 @@ Texts are trimmed, then measured in characters. They hold no control character b
 one character. Unknown fields and parameters are refused by name. Nothing is ever half done.
 
 The live stream itself, over Socket.IO, is described by `/api/v1/asyncapi.json`; both are told for people at `/developers`."""
+
+FOR_SOME = re.compile(r"\}/invitations$|/recount$|/moderation/|/admin/")  # what is read there is for some only
 
 SCHEMES: Json = {
     "token": {"type": "http", "scheme": "bearer", "description": "A token of `flask token EMAIL`. No CSRF token is needed."},
@@ -124,6 +128,7 @@ EXAMPLES: Json = {
     "NewAnswer": {"text": "Yes. Two benches come before the summer, and we count who sits on them."},
     "NewSponsor": {"person": "b4xk9wqm", "reason": "Parks look after the hill."},
     "Reason": {"reason": "It names a private person."},
+    "NewDecision": {"to": "released", "reason": "The library had a stall that afternoon."},
     "NewInvitation": {"email": "neighbour@example.org"},
     "NewDraft": {"values": {"title": ["Benches on the hospital hill"]}, "version": 0},
     "MaybeReason": {},
@@ -202,7 +207,7 @@ def _refusals(path: str, method: str) -> list[int]:
     """What a route may refuse with. A method that is not offered (405), and what is broken on our side (500), is of no route."""
     every = [401, 414, 422, 429, 503] + ([404] if "{" in path else [])
     if method == "get":  # of what is for some only, and who else asks is told so
-        return [*every, 403] if path.endswith("/invitations") and "{" in path else every
+        return [*every, 403] if FOR_SOME.search(path) else every
     has_versions = method == "patch" or (method == "put" and "/drafts/" in path)
     return [*every, 400, 403, 409, 413, 415, 507] + ([412] if has_versions else [])
 

@@ -6,11 +6,12 @@ import marshmallow as ma
 
 PERSON = "id name kind team"
 CARD = """id url title short_title audience stage stage_since authors sponsor answer answer_due challenge future place themes lang
-    votes votes_residents votes_staff carried_over voted comments posted_at revised_at age_days"""
+    votes votes_residents votes_staff votes_held votes_refused carried_over voted own_vote comments posted_at revised_at
+    age_days"""
 IDEA = CARD.replace("age_days", "") + " problem proposal gain cost_of_inaction"
 COMMENT = "id idea body html kind parent author audience posted_at withdrawn"
 ANSWER = "id idea text html by at"
-TALLY = "idea votes votes_residents votes_staff voted"
+TALLY = "idea votes votes_residents votes_staff voted held"
 
 
 def fits(data: dict[str, Any], names: str | None, shape: type[ma.Schema]) -> bool:

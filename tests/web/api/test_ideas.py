@@ -255,13 +255,13 @@ def test_a_vote_is_cast_and_taken_back_and_twice_is_harmless(api: Api) -> None:
     idea, bob, stu = make.idea(), api.by(make.resident()), api.by(make.staff())
     for _twice in range(2):
         answer = bob.put(f"/ideas/{idea}/vote")
-        assert answer.json == {"idea": idea, "votes": 1, "votes_residents": 1, "votes_staff": 0, "voted": True}
+        assert answer.json == {"idea": idea, "votes": 1, "votes_residents": 1, "votes_staff": 0, "voted": True, "held": False}
     assert fits(stu.put(f"/ideas/{idea}/vote", {}).json, TALLY, Tally)
     assert bob.get(f"/ideas/{idea}").json["voted"] is True
     assert api.by().get(f"/ideas/{idea}").json["voted"] is False
     for _twice in range(2):
         answer = bob.delete(f"/ideas/{idea}/vote")
-        assert answer.json == {"idea": idea, "votes": 1, "votes_residents": 0, "votes_staff": 1, "voted": False}
+        assert answer.json == {"idea": idea, "votes": 1, "votes_residents": 0, "votes_staff": 1, "voted": False, "held": False}
 
 
 @pytest.mark.sqlite_only
@@ -570,9 +570,9 @@ def test_everybody_learns_who_they_are_and_what_they_may_do(api: Api) -> None:
         (make.resident(), "public", "post comment vote"),
         (make.staff(team="Roads"), "staff", "post comment vote"),
         (make.sponsor(), "staff", "post comment vote sponsor"),
-        (make.moderator(), "staff", "post comment vote merge hide"),
+        (make.moderator(), "staff", "post comment vote merge hide decide_votes recount"),
         (make.leader(), "leadership", "post comment vote shorten set_audience sponsor name_sponsor end_sponsor move"),
-        (make.admin(), "leadership", "post comment vote shorten set_audience name_sponsor end_sponsor move merge"),
+        (make.admin(), "leadership", "post comment vote shorten set_audience name_sponsor end_sponsor move merge recount"),
     ]:
         me = api.by(who).get("/me").json
         assert fits(me, "person roles view may", Me)

@@ -1,0 +1,249 @@
+"""Bursts: votes that look stuffed are held, by a rule that anybody can read (docs/votes.md), until a moderator has looked.
+
+The rule looks at residents who are new to the hub, and at nobody else: staff, and residents who have been here for a while, are
+never held, however many of them share a network. Where enough newcomers have come from one network to one idea within a while,
+the votes of those who follow are held. The first ones count: they may be a library, a school or a family.
+
+Of the network the hub keeps a keyed hash, salted with the idea: it tells whether two votes for one idea came from the same place,
+and nothing about who votes for what elsewhere. It is forgotten after `KEPT_FOR`.
+"""
+
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import ForeignKey, Index, String, Text, func, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from events.catalogue import IdeaVotesHeld, VoteHeld, VoteWithdrawn
+from events.moment import Moment
+from ideas_hub.clock import now
+from ideas_hub.db import Base, add_many, new_ref, record, transaction
+from ideas_hub.errors import RuleBroken, _
+from ideas_hub.ideas import Idea, touch
+from ideas_hub.people import Actor, Kind, Words
+from ideas_hub.settings import RANGES, Settings, settings
+
+KEPT_FOR = timedelta(days=30)
+LONGEST_NEW = timedelta(days=RANGES["newcomer_days"][1])
+
+# Model
+
+
+class Arrival(Base):
+    """A newcomer came to an idea to vote for it, from a network. Kept for as long as it can matter."""
+
+    __tablename__ = "arrival"
+
+    idea_id: Mapped[int] = mapped_column(ForeignKey("idea.id", ondelete="CASCADE"), primary_key=True)
+    voter: Mapped[str] = mapped_column(String(22), primary_key=True)
+    network: Mapped[str] = mapped_column(String(22))
+    at: Mapped[datetime] = mapped_column(Moment)
+
+    __table_args__ = (Index("ix_arrival_network", "idea_id", "network", "at"), Index("ix_arrival_at", "at"))
+
+
+class Fate(StrEnum):
+    """What became of a burst, or of a vote in it."""
+
+    HELD = "held"
+    RELEASED = "released"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"  # by who cast it
+
+
+class Burst(Base):
+    """Votes for one idea that came from one network and are held, and what a moderator decided about all of them."""
+
+    __tablename__ = "burst"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ref: Mapped[str] = mapped_column(String(16), unique=True, default=new_ref)
+    idea_id: Mapped[int] = mapped_column(ForeignKey("idea.id", ondelete="CASCADE"))
+    network: Mapped[str | None] = mapped_column(String(22))  # None: forgotten
+    began_at: Mapped[datetime] = mapped_column(Moment)
+    fate: Mapped[Fate] = mapped_column(Words(Fate), default=Fate.HELD)
+    reason: Mapped[str] = mapped_column(Text, default="")
+    by_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    at: Mapped[datetime | None] = mapped_column(Moment)  # when it was decided
+
+    __table_args__ = (Index("ix_burst_idea", "idea_id"), Index("ix_burst_fate", "fate", "began_at"))
+
+
+class HeldVote(Base):
+    """A vote that was held: it counts from `at` where it was released, and stands in `vote` then."""
+
+    __tablename__ = "held_vote"
+
+    idea_id: Mapped[int] = mapped_column(ForeignKey("idea.id", ondelete="CASCADE"), primary_key=True)
+    voter: Mapped[str] = mapped_column(String(22), primary_key=True)
+    burst_id: Mapped[int] = mapped_column(ForeignKey(Burst.id, ondelete="CASCADE"), index=True)
+    kind: Mapped[Kind] = mapped_column(Words(Kind))
+    at: Mapped[datetime] = mapped_column(Moment)
+    fate: Mapped[Fate] = mapped_column(Words(Fate), default=Fate.HELD)
+
+    __table_args__ = (Index("ix_held_vote_voter", "voter"),)
+
+
+# Rules
+
+_networks: ContextVar[Callable[[str], str | None] | None] = ContextVar("networks", default=None)
+
+
+def come_from(network: Callable[[str], str | None] | None) -> None:
+    """From now on in this context, votes come from that network: by an idea's reference, its hash there, or None.
+
+    With None, and where it answers None, nobody knows from where, and nothing is held for it.
+    """
+    _networks.set(network)
+
+
+def is_newcomer(actor: Actor, rule: Settings, at: datetime) -> bool:
+    """Is the actor a resident whom the hub has known for so short a time that their votes may be held?"""
+    return actor.kind is Kind.RESIDENT and actor.since is not None and actor.since > at - timedelta(days=rule.newcomer_days)
+
+
+# Steps
+
+
+def hold(session: Session, actor: Actor, idea: Any, voter: str) -> bool:
+    """Step: hold a vote that the rule says is to be held, and say whether it is. The idea's row must be locked.
+
+    Of who is known for long it asks nothing in the database, unless the idea has a vote that was held.
+    Raises RuleBroken (a moderator refused this vote).
+    """
+    own = _own(session, idea, voter)
+    if own is not None and own.fate is Fate.HELD:
+        return True
+    burst = _burst_of(session, actor, idea, voter) if own is None else _burst_again(session, idea, own)
+    if burst is None:
+        return False
+    kind, at = actor.kind or Kind.RESIDENT, now()
+    session.merge(HeldVote(idea_id=idea.id, voter=voter, burst_id=burst.id, kind=kind, at=at, fate=Fate.HELD))
+    _count(session, idea, +1)
+    record(session, VoteHeld(idea=idea.ref, voter=voter))
+    return True
+
+
+def withdraw(session: Session, idea: Any, voter: str) -> bool:
+    """Step: take back a vote that is held, and say whether there was one. The idea's row must be locked."""
+    own = session.get(HeldVote, (idea.id, voter)) if idea.votes_held else None
+    if own is None or own.fate is not Fate.HELD:
+        return False
+    own.fate = Fate.WITHDRAWN
+    _count(session, idea, -1)
+    record(session, VoteWithdrawn(idea=idea.ref, voter=voter))
+    return True
+
+
+def held(session: Session, idea: Idea) -> Sequence[HeldVote]:
+    """Step: the votes for an idea that are held, in one order."""
+    query = select(HeldVote).where(HeldVote.idea_id == idea.id, HeldVote.fate == Fate.HELD)
+    return session.scalars(query.order_by(HeldVote.voter)).all() if idea.votes_held else ()
+
+
+def refused(session: Session, idea: Idea) -> set[str]:
+    """Step: whose votes for the idea were refused."""
+    query = select(HeldVote.voter).where(HeldVote.idea_id == idea.id, HeldVote.fate == Fate.REFUSED)
+    return set(session.scalars(query)) if idea.votes_refused else set()
+
+
+def move(session: Session, vote: HeldVote, idea: Idea, into: Idea) -> None:
+    """Step: a vote that is held is held for another idea instead, with its burst. Both rows must be locked."""
+    burst, kind = session.get_one(Burst, vote.burst_id), vote.kind
+    withdraw(session, idea, vote.voter)
+    if session.get(HeldVote, (into.id, vote.voter)) is not None:
+        return
+    if burst.idea_id != into.id:
+        burst.idea_id = into.id
+        record(session, IdeaVotesHeld(idea=into.ref, burst=burst.ref, audience=into.effective_audience))
+    session.add(HeldVote(idea_id=into.id, voter=vote.voter, burst_id=burst.id, kind=kind, at=now()))
+    session.flush()
+    _count(session, into, +1)
+    record(session, VoteHeld(idea=into.ref, voter=vote.voter))
+
+
+def _own(session: Session, idea: Any, voter: str) -> HeldVote | None:
+    if not (idea.votes_held or idea.votes_refused):
+        return None
+    own = session.get(HeldVote, (idea.id, voter))
+    if own is not None and own.fate is Fate.REFUSED:
+        reason = session.get_one(Burst, own.burst_id).reason
+        raise RuleBroken(_("Your vote for this idea was held, and refused by a moderator: %(reason)s"), reason=reason)
+    return own
+
+
+def _burst_of(session: Session, actor: Actor, idea: Any, voter: str) -> Burst | None:
+    """Step: the burst that a new vote is part of; None where it counts. Notes that a newcomer came."""
+    at, network_of = now(), _networks.get()
+    if network_of is None or not is_newcomer(actor, Settings(newcomer_days=LONGEST_NEW.days), at):
+        return None
+    rule, network = settings(session), network_of(idea.ref)
+    if network is None or not is_newcomer(actor, rule, at):
+        return None
+    came = _came(session, idea, network, at - timedelta(minutes=rule.burst_minutes), most=rule.burst_votes)
+    is_first = add_many(session, Arrival, [{"idea_id": idea.id, "voter": voter, "network": network, "at": at}])
+    if not is_first:
+        again = session.get(HeldVote, (idea.id, voter))
+        return None if again is None else _burst_again(session, idea, again)
+    if came < rule.burst_votes:
+        return None
+    query = select(Burst).where(Burst.idea_id == idea.id, Burst.network == network).order_by(Burst.id.desc()).limit(1)
+    last = session.scalar(query)
+    if last is None or last.fate is Fate.REFUSED:
+        return _begin(session, idea, network)
+    return last if last.fate is Fate.HELD else None
+
+
+def _burst_again(session: Session, idea: Any, own: HeldVote) -> Burst | None:
+    """Step: the burst of a vote that was held, taken back, and is cast again: it does not escape by that."""
+    last = session.get_one(Burst, own.burst_id)
+    if last.fate is Fate.REFUSED:
+        return _begin(session, idea, last.network)
+    return last if last.fate is Fate.HELD else None
+
+
+def _came(session: Session, idea: Any, network: str, since: datetime, *, most: int) -> int:
+    """How many newcomers came from that network to the idea since then; counted up to `most`, so that it never takes long."""
+    came = select(Arrival.voter).where(Arrival.idea_id == idea.id, Arrival.network == network, Arrival.at > since).limit(most)
+    return session.scalar(select(func.count()).select_from(came.subquery())) or 0
+
+
+def _begin(session: Session, idea: Any, network: str | None) -> Burst:
+    """Step: a burst is under way, and is told."""
+    burst = Burst(idea_id=idea.id, network=network, began_at=now())
+    session.add(burst)
+    session.flush()
+    record(session, IdeaVotesHeld(idea=idea.ref, burst=burst.ref, audience=idea.effective_audience))
+    return burst
+
+
+def _count(session: Session, idea: Any, change: int) -> None:
+    """Step: so many more votes are held. `idea` is its row, or what a vote reads of it."""
+    idea.votes_held += change
+    touch(idea)
+    if not isinstance(idea, Idea):
+        changes = f"changes_{idea.effective_audience.word}"
+        values = {"votes_held": idea.votes_held, changes: getattr(idea, changes)}
+        session.execute(sa.update(Idea).where(Idea.id == idea.id).values(values))
+
+
+# Commands
+
+
+def forget_networks(limit: int = 100) -> int:
+    """Chore: forget from where votes came that are older than `KEPT_FOR`, at most so many, and return how many."""
+    with transaction() as session:
+        old = now() - KEPT_FOR
+        query = select(Arrival).where(Arrival.at <= old).order_by(Arrival.at).limit(limit)
+        arrivals = session.scalars(query.with_for_update(skip_locked=True)).all()
+        for arrival in arrivals:
+            session.delete(arrival)
+        bursts = select(Burst).where(Burst.began_at <= old, Burst.network.is_not(None)).order_by(Burst.id).limit(limit)
+        forgotten = session.scalars(bursts.with_for_update(skip_locked=True)).all()
+        for burst in forgotten:
+            burst.network = None
+        return max(len(arrivals), len(forgotten))
