@@ -378,7 +378,114 @@ class SettingsChanged(Event, type="hub.settings_changed"):
     """What the hub is set to changed: its name, its thresholds, its themes. Pages that were kept ready are made anew."""
 
 
-LEDGER = (VoteCast, VoteWithdrawn, VoteHeld, VoteReleased, VoteRefused, RightsChanged, SessionEnded, SettingsChanged)
+# What admins and moderators did: the audit log. References and words of ours; the reasons stand in rows.
+
+
+AUDIT = "audit"  # under which all of these are filed, so that they are found among millions of votes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEvent(Event):
+    """`by` is nobody where it was done at the console."""
+
+    by: str
+
+    @property
+    def subject(self) -> str:
+        return AUDIT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonChanged(AuditEvent, type="person.changed", keeps=True):
+    """The kind, the roles, the team (by its number) or the name of a person was changed. Names are not carried."""
+
+    person: str
+    what: str
+    was: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonSuspended(AuditEvent, type="person.suspended", keeps=True):
+    """A person may not act or sign in any more."""
+
+    person: str
+    suspension: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonReinstated(AuditEvent, type="person.reinstated", keeps=True):
+    """A person who was suspended may act again."""
+
+    person: str
+    suspension: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeopleJoined(AuditEvent, type="person.joined", keeps=True):
+    """Two people are the same human: what was the one's is the other's, `into`, and their votes count once."""
+
+    person: str
+    into: str
+    joining: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirectorateChanged(AuditEvent, type="hub.directorate_changed", keeps=True):
+    """A directorate was added, renamed, or got another lead."""
+
+    directorate: int
+    what: str
+    was: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TeamChanged(AuditEvent, type="hub.team_changed", keeps=True):
+    """A team was added, renamed, or moved to another directorate (by its number)."""
+
+    team: int
+    what: str
+    was: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThemeChanged(AuditEvent, type="hub.theme_changed", keeps=True):
+    """A theme was added, renamed, or got another directorate (by its number)."""
+
+    theme: int
+    what: str
+    was: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingChanged(AuditEvent, type="hub.setting_changed", keeps=True):
+    """One of the hub's numbers was changed, or its name, which is not carried."""
+
+    what: str
+    was: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BurstDecided(AuditEvent, type="votes.decided", keeps=True):
+    """A moderator released or refused votes that were held."""
+
+    burst: str
+    to: str
+
+
+AUDITED = (
+    *(PersonChanged, PersonSuspended, PersonReinstated, PeopleJoined),
+    *(DirectorateChanged, TeamChanged, ThemeChanged, SettingChanged, BurstDecided),
+)
+LEDGER = (
+    *AUDITED,
+    *(VoteCast, VoteWithdrawn, VoteHeld, VoteReleased, VoteRefused),
+    *(RightsChanged, SessionEnded, SettingsChanged),
+)
 
 
 def types_on(feed: str) -> tuple[str, ...]:

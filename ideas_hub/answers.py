@@ -93,7 +93,8 @@ def name_who_answers(session: Session, idea: Idea) -> None:
     """Step: while the clock runs, it names the sponsor, or the lead where there is none; nobody who cannot see the idea,
     and no author, who would answer themselves."""
     if idea.answer_due is not None:
-        able = (person for person in _in_turn(session, idea) if person.actor().view >= idea.effective_audience)
+        in_turn = (person for person in _in_turn(session, idea) if not person.suspended)
+        able = (person for person in in_turn if person.actor().view >= idea.effective_audience)
         idea.answer_by = next((person for person in able if person.ref not in idea.author_refs), None)
 
 

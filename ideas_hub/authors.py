@@ -182,7 +182,7 @@ def _colleague(session: Session, actor: Actor, idea: Idea, ref: str) -> Person:
 
 
 def _can_join(person: Person, idea: Idea) -> bool:
-    able = person.actor().view >= idea.effective_audience
+    able = person.actor().view >= idea.effective_audience and not person.suspended
     return able and person.ref not in idea.author_refs and person.id != idea.sponsor_id
 
 

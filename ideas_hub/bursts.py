@@ -122,9 +122,7 @@ def hold(session: Session, actor: Actor, idea: Any, voter: str) -> bool:
     if burst is None:
         return False
     kind, at = actor.kind or Kind.RESIDENT, now()
-    session.merge(HeldVote(idea_id=idea.id, voter=voter, burst_id=burst.id, kind=kind, at=at, fate=Fate.HELD))
-    _count(session, idea, +1)
-    record(session, VoteHeld(idea=idea.ref, voter=voter))
+    _hold_under(session, idea, HeldVote(idea_id=idea.id, voter=voter, burst_id=burst.id, kind=kind, at=at))
     return True
 
 
@@ -155,15 +153,25 @@ def move(session: Session, vote: HeldVote, idea: Idea, into: Idea) -> None:
     """Step: a vote that is held is held for another idea instead, with its burst. Both rows must be locked."""
     burst, kind = session.get_one(Burst, vote.burst_id), vote.kind
     withdraw(session, idea, vote.voter)
-    if session.get(HeldVote, (into.id, vote.voter)) is not None:
+    before = session.get(HeldVote, (into.id, vote.voter))
+    if before is not None and before.fate is not Fate.WITHDRAWN:
         return
     if burst.idea_id != into.id:
         burst.idea_id = into.id
         record(session, IdeaVotesHeld(idea=into.ref, burst=burst.ref, audience=into.effective_audience))
-    session.add(HeldVote(idea_id=into.id, voter=vote.voter, burst_id=burst.id, kind=kind, at=now()))
-    session.flush()
-    _count(session, into, +1)
-    record(session, VoteHeld(idea=into.ref, voter=vote.voter))
+    _hold_under(session, into, HeldVote(idea_id=into.id, voter=vote.voter, burst_id=burst.id, kind=kind, at=now()))
+
+
+def hold_as(session: Session, idea: Idea, vote: HeldVote, voter: str) -> None:
+    """Step: a vote that was held, and was taken back just now, is held under another key. The idea's row must be locked."""
+    _hold_under(session, idea, HeldVote(idea_id=idea.id, voter=voter, burst_id=vote.burst_id, kind=vote.kind, at=now()))
+
+
+def _hold_under(session: Session, idea: Any, vote: HeldVote) -> None:
+    vote.fate = Fate.HELD
+    session.merge(vote)
+    _count(session, idea, +1)
+    record(session, VoteHeld(idea=idea.ref, voter=vote.voter))
 
 
 def _own(session: Session, idea: Any, voter: str) -> HeldVote | None:

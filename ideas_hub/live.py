@@ -227,7 +227,7 @@ class _Found:
         terms = {event.term for event in events if isinstance(event, IdeaSponsored | IdeaSponsorLeft)}
         self.terms = _by(session, SponsorTerm, "id", terms)
         people = {ref for event in told for name in ("by", "sponsor", "person") if (ref := getattr(event, name, ""))}
-        self.people = _by(session, Person, "ref", people)
+        self.people = {ref: person.one for ref, person in _by(session, Person, "ref", people).items()}
 
     def person(self, ref: str) -> Data | None:
         return person_json(self.people[ref].card()) if ref in self.people else None

@@ -12,7 +12,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from events import log
-from events.catalogue import IdeaVotesRefused, IdeaVotesReleased
+from events.catalogue import BurstDecided, IdeaVotesRefused, IdeaVotesReleased
 from ideas_hub import votes
 from ideas_hub.bursts import Arrival, Burst, Fate, HeldVote
 from ideas_hub.clock import now
@@ -135,6 +135,7 @@ def _counted(query: Select[*tuple[object, ...]], burst: Burst) -> Select[*tuple[
 
 def _decide(session: Session, actor: Actor, burst: Burst, fate: Fate, reason: str) -> None:
     burst.fate, burst.reason, burst.by_id, burst.at = fate, reason, actor.person_id, now()
+    record(session, BurstDecided(burst=burst.ref, to=fate.value, by=actor.ref or ""))
 
 
 # Queries

@@ -88,7 +88,15 @@ class Person(Base):
     team_id: Mapped[int | None] = mapped_column(ForeignKey(Team.id))
     team: Mapped[Team | None] = relationship(lazy="joined")
     since: Mapped[datetime | None] = mapped_column(Moment, default=now)  # None: from before this was noted
+    suspended: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
+    joined_id: Mapped[int | None] = mapped_column(ForeignKey("person.id", use_alter=True))  # the same human, by another address
+    joined: Mapped["Person | None"] = relationship(remote_side=[id], lazy="select")
     held: Mapped[list[RoleHeld]] = relationship(lazy="selectin", cascade="all, delete-orphan")
+
+    @property
+    def one(self) -> "Person":
+        """Who this is: themselves, or the person whom they were found to be."""
+        return self if self.joined is None else self.joined
 
     @property
     def roles(self) -> frozenset[Role]:
@@ -250,18 +258,20 @@ def find_or_add_team(session: Session, team: str | None, directorate: str | None
 
 # Queries
 
+CAN_SIGN_IN = (Person.email.is_not(None), Person.suspended.is_(False), Person.joined_id.is_(None))
+
 
 def person_by_ref(session: Session, ref: str) -> Person:
-    """Raises Missing."""
+    """That person, or who they were found to be. Raises Missing."""
     person = session.scalar(select(Person).where(Person.ref == ref))
     if person is None:
         raise Missing
-    return person
+    return person.one
 
 
 def everybody() -> list[Actor]:
     """All people who can sign in: staff with roles first, then other staff, then residents, by name."""
     with reading() as session:
-        people = session.scalars(select(Person).where(Person.email.is_not(None)).order_by(Person.name)).all()
+        people = session.scalars(select(Person).where(*CAN_SIGN_IN).order_by(Person.name)).all()
         actors = [person.actor() for person in people]
     return sorted(actors, key=lambda actor: (actor.kind is Kind.RESIDENT, not actor.roles))

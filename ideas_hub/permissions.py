@@ -199,6 +199,14 @@ ACTS = {
     "recount": Act(
         lambda actor, idea: actor.holds(Role.MODERATOR, Role.ADMIN), _("Only moderators and admins can have votes recounted.")
     ),
+    # acts on the hub: asked about nothing in particular
+    "see_people": Act(lambda actor, hub: actor.holds(Role.ADMIN), _("Only admins can look people up.")),
+    "change_person": Act(lambda actor, hub: actor.holds(Role.ADMIN), _("Only admins can change what somebody is.")),
+    "suspend": Act(lambda actor, hub: actor.holds(Role.ADMIN), _("Only admins can suspend people.")),
+    "join_people": Act(lambda actor, hub: actor.holds(Role.ADMIN), _("Only admins can make two people one.")),
+    "arrange": Act(lambda actor, hub: actor.holds(Role.ADMIN), _("Only admins can change teams and directorates.")),
+    "set_up": Act(lambda actor, hub: actor.holds(Role.ADMIN), _("Only admins can change themes and settings.")),
+    "audit": Act(lambda actor, hub: actor.holds(Role.ADMIN), _("Only admins can read the audit log.")),
     # acts on an idea or a comment
     "hide": Act(lambda actor, thing: actor.holds(Role.MODERATOR), _("Only moderators can hide this or show it again.")),
 }

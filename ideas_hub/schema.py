@@ -11,6 +11,7 @@ from alembic.script import ScriptDirectory
 
 from events import log
 from ideas_hub import (  # noqa: F401  every file with a table
+    administration,
     answers,
     audiences,
     authors,
@@ -20,6 +21,7 @@ from ideas_hub import (  # noqa: F401  every file with a table
     drafts,
     ideas,
     imports,
+    joining,
     lessons,
     people,
     search,

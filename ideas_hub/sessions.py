@@ -16,7 +16,7 @@ from events.catalogue import SessionEnded
 from events.moment import Moment
 from ideas_hub.clock import now
 from ideas_hub.db import Base, reading, record, transaction
-from ideas_hub.errors import Missing
+from ideas_hub.errors import Missing, RuleBroken, _
 from ideas_hub.people import NOBODY, Actor, Person, Role, RoleHeld, Team, Words, normalise_email, person_by_ref
 
 SESSION_LASTS = timedelta(days=30)
@@ -58,15 +58,24 @@ def _digest(secret: str) -> str:
     return hashlib.sha256(secret.encode(errors="replace")).hexdigest()
 
 
+def _check_may_act(person: Person) -> None:
+    if person.suspended:
+        raise RuleBroken(_("This account is suspended. Ask the people who run this hub why, and until when."))
+
+
 # Commands
 
 
 def start_session(person: str) -> str:
-    """Sign a person in, and return the secret that their browser keeps. Raises Missing, also for who came with an import."""
+    """Sign a person in, and return the secret that their browser keeps.
+
+    Raises Missing, also for who came with an import, and RuleBroken for who is suspended.
+    """
     with transaction() as session:
         somebody = person_by_ref(session, person)
         if somebody.email is None:
             raise Missing
+        _check_may_act(somebody)
         return _grant(session, somebody, Means.SESSION, SESSION_LASTS)
 
 
@@ -76,6 +85,8 @@ def make_token(email: str, days: int) -> str:
         person = session.scalar(select(Person).where(Person.email == normalise_email(email)))
         if person is None:
             raise Missing
+        person = person.one
+        _check_may_act(person)
         return _grant(session, person, Means.TOKEN, timedelta(days=days))
 
 
@@ -103,6 +114,12 @@ def _grant(session: Session, person: Person, means: Means, lasts: timedelta) -> 
     return secret
 
 
+def end_all(session: Session, person: Person) -> None:
+    """Step: void every session and token of a person. What they have open is closed."""
+    session.execute(delete(Credential).where(Credential.person_id == person.id))
+    record(session, SessionEnded(person=person.ref))
+
+
 def _end(session: Session, credential: Credential) -> None:
     record(session, SessionEnded(person=credential.person.ref))
     session.execute(delete(Credential).where(Credential.digest == credential.digest))
@@ -127,7 +144,7 @@ _HOLDER = (  # one row: it is asked for with each request
     )
     .join(Person, Person.id == Credential.person_id)
     .outerjoin(Team, Team.id == Person.team_id)
-    .where(Credential.digest == bindparam("digest"))
+    .where(Credential.digest == bindparam("digest"), Person.suspended.is_(False))
 )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from events.catalogue import SettingsChanged, View
+from events.catalogue import SettingChanged, SettingsChanged, ThemeChanged, View
 from ideas_hub.db import Base, reading, record, transaction
 from ideas_hub.errors import Invalid, Sentence, _
 from ideas_hub.people import Directorate
@@ -40,7 +40,7 @@ class Settings:
 
     `answer_votes`: how many votes oblige an answer, by the idea's audience. `answer_days`: within how many working days.
     Votes are held as docs/votes.md says: of residents known for fewer than `newcomer_days`, where `burst_votes` of them have
-    come from one network to one idea within `burst_minutes`. `rush_votes`: how many of them, from wherever, alert moderators.
+    come from one network to one idea within `burst_minutes`.
     """
 
     council: str = "Your council"
@@ -49,7 +49,6 @@ class Settings:
     newcomer_days: int = 14
     burst_votes: int = 20
     burst_minutes: int = 60
-    rush_votes: int = 100
 
     def votes_that_oblige(self, audience: View) -> int:
         return self.answer_votes[audience.word]
@@ -68,7 +67,6 @@ RANGES: Mapping[str, tuple[int, int, str]] = {
     "newcomer_days": (0, 90, _("Give a number of days from 0 (votes are never held) to 90.")),
     "burst_votes": (5, 10_000, _("Give a number of votes from 5 to 10,000.")),
     "burst_minutes": (1, 1440, _("Give a number of minutes from 1 to 1,440, which is a day.")),
-    "rush_votes": (5, 100_000, _("Give a number of votes from 5 to 100,000.")),
 }
 
 
@@ -93,12 +91,8 @@ def change_settings(**values: Any) -> None:
 
     Notes in the ledger that it was done.
     """
-    changed = asdict(Settings(**values))
-    check(changed)
     with transaction() as session:
-        for name in values:
-            session.merge(Setting(name=name, value=changed[name]))
-        record(session, SettingsChanged())
+        put_settings(session, values)
 
 
 def add_theme(slug: str, name: str, *, directorate: str | None = None) -> None:
@@ -106,16 +100,55 @@ def add_theme(slug: str, name: str, *, directorate: str | None = None) -> None:
 
     Raises Invalid (no slug, or a directorate that is not there).
     """
+    with transaction() as session:
+        put_theme(session, slug, name, directorate)
+
+
+# Steps
+
+
+def put_settings(session: Session, values: Mapping[str, Any], by: str = "") -> None:
+    """Step: as `change_settings`, by somebody; what changes is told to the audit log."""
+    given = asdict(Settings(**values))  # a TypeError for what is no setting
+    before = asdict(settings(session))
+    after = before | {name: given[name] for name in values}
+    check(after)
+    for name in values:
+        session.merge(Setting(name=name, value=after[name]))
+        if before[name] != after[name]:
+            record(session, SettingChanged(what=name, was=_word(before[name]), to=_word(after[name]), by=by))
+    record(session, SettingsChanged())
+
+
+def put_theme(session: Session, slug: str, name: str, directorate: str | None, by: str = "") -> None:
+    """Step: as `add_theme`, by somebody; what changes is told to the audit log."""
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", slug) or len(slug) > 40:
         raise Invalid.field("slug", _("A slug is small letters and digits, with hyphens between them."))
-    with transaction() as session:
-        directorate_id = session.scalar(select(Directorate.id).where(Directorate.name == directorate))
-        if directorate is not None and directorate_id is None:
-            raise Invalid.field("directorate", _("Name a directorate of this hub."))
-        theme = session.scalar(select(Theme).where(Theme.slug == slug)) or Theme(slug=slug)
-        theme.name, theme.directorate_id = name, directorate_id
-        session.add(theme)
-        record(session, SettingsChanged())
+    name = " ".join(name.split())
+    if not 0 < len(name) <= 80:
+        raise Invalid.field("name", _("Write a name of 1 to 80 characters."))
+    directorate_id = session.scalar(select(Directorate.id).where(Directorate.name == directorate))
+    if directorate is not None and directorate_id is None:
+        raise Invalid.field("directorate", _("Name a directorate of this hub."))
+    theme = session.scalar(select(Theme).where(Theme.slug == slug)) or Theme(slug=slug)
+    was = (theme.name, theme.directorate_id)
+    theme.name, theme.directorate_id = name, directorate_id
+    is_new = theme.id is None
+    session.add(theme)
+    session.flush()
+    if is_new or was[0] != name:
+        record(session, ThemeChanged(theme=theme.id, what="added" if is_new else "name", was="", to="", by=by))
+    if was[1] != directorate_id:
+        before, after = str(was[1] or ""), str(directorate_id or "")
+        record(session, ThemeChanged(theme=theme.id, what="directorate", was=before, to=after, by=by))
+    record(session, SettingsChanged())
+
+
+def _word(value: Any) -> str:
+    """A setting as the audit log has it: numbers. A name is none."""
+    if isinstance(value, dict):
+        return " ".join(str(value[view.word]) for view in View)
+    return str(value) if isinstance(value, int) else ""
 
 
 # Queries

@@ -62,13 +62,13 @@ def name_sponsor(actor: Actor, ref: str, *, person: str, reason: str) -> None:
         require(actor, "name_sponsor", idea)
         reason = checked_reason(reason)
         chosen = session.scalar(select(Person).where(Person.ref == person))
-        able = chosen is not None and may(chosen.actor(), "sponsor", idea)
+        able = chosen is not None and not chosen.suspended and may(chosen.actor(), "sponsor", idea)
         if chosen is None or not able or chosen.actor().view < idea.effective_audience:
             raise Invalid.field("person", _("Choose a member of staff who can sponsor this idea."))
         if idea.sponsor_id == chosen.id:
             return
         if idea.sponsor is not None:
-            _end_term(session, actor, idea, reason)
+            end_term(session, actor, idea, reason)
         _begin_term(session, actor, idea, chosen, reason)
 
 
@@ -82,7 +82,7 @@ def end_sponsorship(actor: Actor, ref: str, *, reason: str) -> None:
         require(actor, "end_sponsor", idea)
         reason = checked_reason(reason)
         if idea.sponsor is not None:
-            _end_term(session, actor, idea, reason)
+            end_term(session, actor, idea, reason)
             name_who_answers(session, idea)
 
 
@@ -102,7 +102,7 @@ def _begin_term(session: Session, actor: Actor, idea: Idea, person: Person, reas
     record(session, IdeaSponsored(idea=idea.ref, term=term.id, sponsor=person.ref, by=by, audience=audience))
 
 
-def _end_term(session: Session, actor: Actor, idea: Idea, reason: str) -> None:
+def end_term(session: Session, actor: Actor, idea: Idea, reason: str) -> None:
     open_term = select(SponsorTerm).where(SponsorTerm.idea_id == idea.id, SponsorTerm.until.is_(None))
     term, person = session.scalars(open_term).one(), session.get_one(Person, idea.sponsor_id)
     term.until, term.end_reason = now(), reason

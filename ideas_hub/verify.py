@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from events import log
 from events.catalogue import (
+    AUDIT,
     VIEWS,
     CommentHidden,
     CommentPosted,
@@ -525,9 +526,10 @@ def _counted(session: Session, *columns: Any) -> dict[tuple[Any, ...], int]:
 def _strangers(session: Session) -> Check:
     """Facts of the log that are about nothing."""
     check, event = Check("facts: each of an idea that is there", "facts"), log.event_table.c
-    check.seen = session.scalar(select(sa.func.count()).where(event.subject.is_not(None))) or 0
+    of_ideas = (event.subject.is_not(None), event.subject != AUDIT)
+    check.seen = session.scalar(select(sa.func.count()).where(*of_ideas)) or 0
     lost = select(event.position, event.subject).outerjoin(Idea, Idea.ref == sa.func.substr(event.subject, len("ideas/") + 1))
-    for row in _stream(session, lost.where(event.subject.is_not(None), Idea.id.is_(None)).order_by(event.position)):
+    for row in _stream(session, lost.where(*of_ideas, Idea.id.is_(None)).order_by(event.position)):
         check.complain(f"position {row.position}", [f"there is no {row.subject}"])
     return check
 

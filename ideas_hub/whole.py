@@ -115,7 +115,7 @@ def possible_sponsors(actor: Actor, ref: str) -> list[PersonCard]:
         if not may(actor, "name_sponsor", idea):
             return []
         people = session.scalars(select(Person).where(Person.held.any()).order_by(Person.name)).all()
-        able = [person for person in people if may(person.actor(), "sponsor", idea)]
+        able = [person for person in people if not person.suspended and may(person.actor(), "sponsor", idea)]
         return [person.card() for person in able if person.actor().view >= idea.effective_audience]
 
 

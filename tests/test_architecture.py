@@ -46,6 +46,9 @@ READING_ORDER = [
     "moves",
     "audiences",
     "moderation",
+    "administration",
+    "joining",
+    "audit",
     "imports",
     "lists",
     "cards",
@@ -149,7 +152,8 @@ def test_references_are_all_that_an_event_can_carry() -> None:
     for kind in TYPES.values():
         carried = {field.name for field in fields(kind)} - {"audience"}
         assert carried <= {
-            *("idea", "comment", "into", "merged", "answer", "person", "sponsor", "voter", "by", "burst"),  # references
+            *("idea", "comment", "into", "merged", "answer", "person", "sponsor", "voter", "by", "burst"),
+            *("team", "directorate", "theme", "suspension", "joining", "what"),  # rows, and words of ours  # references
             *("hiding", "change", "term", "ideas", "comments", "votes"),  # rows and counts
             *("was", "to", "due"),  # stages, views, days
         }, kind.type

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -11,6 +12,7 @@ from ideas_hub import db, finding, schema
 from ideas_hub.errors import Busy, Clash
 from ideas_hub.lists import Wanted
 from ideas_hub.people import Kind, Person, add_person
+from ideas_hub.votes import Vote
 from tests import make
 from tests.support.hub import ROOT
 from tests.support.witness import everything
@@ -132,7 +134,9 @@ def test_a_setting_that_is_wrong_stops_the_start_with_a_line_that_names_it(tmp_p
 
 def test_what_stands_is_found_after_the_search_has_been_made_anew(hub):
     """As a hub of before has it: another search, and places that are only written."""
-    ref = make.idea(title="Zebra crossings", place="Mill Rd", stage="learned")
+    ref = make.idea(title="Zebra crossings", place="Mill Rd", stage="learned", votes=2)
+    with db.reading() as session:
+        cast_at = session.scalars(sa.select(Vote.at).order_by(Vote.voter)).all()
     make.comment(ref, body="A kestrel", audience="staff")
     make.comment(ref, body="Gone", withdrawn=True)
     make.comment(ref, body="Hidden", hidden=True)
@@ -147,11 +151,27 @@ def test_what_stands_is_found_after_the_search_has_been_made_anew(hub):
                 connection.execute(sa.text(f"DROP TABLE {table}"))
         for index in ("ix_idea_place", "ix_idea_stage_due", "ix_answer_clock_stopped"):
             connection.execute(sa.text(f"DROP INDEX {index}"))
-        connection.execute(sa.text("ALTER TABLE idea DROP COLUMN place_key"))
+        for table in ("held_vote", "burst", "arrival", "suspension", "joining"):
+            connection.execute(sa.text(f"DROP TABLE {table}"))
+        for table, column in (
+            ("idea", "place_key"),
+            ("idea", "votes_held"),
+            ("idea", "votes_refused"),
+            ("vote", "at"),
+            ("person", "since"),
+            ("person", "suspended"),
+        ):
+            connection.execute(sa.text(f"ALTER TABLE {table} DROP COLUMN {column}"))
+        connection.execute(sa.text("ALTER TABLE person RENAME COLUMN joined_id TO of_before"))  # SQLite drops none that refers
+        if connection.dialect.name == "postgresql":
+            connection.execute(sa.text("ALTER TABLE person DROP COLUMN of_before"))
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '0006'"))
         for table in ("search_public", "search_staff", "search_leadership", "search_entry"):
             connection.execute(sa.text(f"CREATE TABLE {table} (id INTEGER)"))
     assert schema.migrate() == schema.newest()
+    with db.reading() as session:  # when each vote was cast stands in the log, a moment later
+        dated = session.scalars(sa.select(Vote.at).order_by(Vote.voter)).all()
+        assert all(timedelta() <= told - cast < timedelta(seconds=5) for told, cast in zip(dated, cast_at, strict=True))
     assert {
         name: sorted(map(repr, (row[-5:] for row in rows))) for name, rows in everything().items() if name.startswith("search_")
     } == before

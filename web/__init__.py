@@ -15,6 +15,7 @@ from ideas_hub import db
 from ideas_hub.clock import now
 from ideas_hub.live import Live
 from web import (
+    admin,
     answers,
     api,
     appearance,
@@ -52,7 +53,22 @@ from web import (
 MOST_BYTES = 1024 * 1024  # of one request: more than any text may hold, so that one that is too long is named, and kept
 
 READING = (home, board, feeds, sharing, developers)
-ACTING = (ideas, votes, comments, sponsors, moves, answers, audiences, authors, moderation, me, drafts, appearance, sign_in)
+ACTING = (
+    ideas,
+    votes,
+    comments,
+    sponsors,
+    moves,
+    answers,
+    audiences,
+    authors,
+    moderation,
+    admin,
+    me,
+    drafts,
+    appearance,
+    sign_in,
+)
 PARTS = (compression, text, errors, limits, networks, session, once, headers, pages, health, *READING, *ACTING, api, cli)
 
 

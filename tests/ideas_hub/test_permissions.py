@@ -55,6 +55,18 @@ decide_votes    -   .   .   .   .   .   .   .   y   .   .   .
 recount         -   .   .   .   .   .   .   .   y   .   .   y
 """
 
+# Each line: an act on the hub itself.
+ACTS_ON_THE_HUB = """
+               nob res aut sta s_a spo its lea mod saf lea adm
+see_people      -   .   .   .   .   .   .   .   .   .   .   y
+change_person   -   .   .   .   .   .   .   .   .   .   .   y
+suspend         -   .   .   .   .   .   .   .   .   .   .   y
+join_people     -   .   .   .   .   .   .   .   .   .   .   y
+arrange         -   .   .   .   .   .   .   .   .   .   .   y
+set_up          -   .   .   .   .   .   .   .   .   .   .   y
+audit           -   .   .   .   .   .   .   .   .   .   .   y
+"""
+
 # Each line: an audience for which somebody posts or comments.
 WRITING = """
                nob res aut sta s_a spo its lea mod saf lea adm
@@ -97,6 +109,13 @@ def test_every_act_is_answered_for_everybody_as_the_table_says(cast):
         check_required(people[who], act, row, mark)
 
 
+def test_every_act_on_the_hub_is_answered_as_the_table_says(cast):
+    people, _ = cast
+    for act, who, mark in cells(ACTS_ON_THE_HUB):
+        assert may(people[who], act, None) is (mark == "y"), (act, who)
+        check_required(people[who], act, None, mark)
+
+
 def test_everybody_writes_for_the_audiences_of_the_table(cast):
     people, _ = cast
     for audience, who, mark in cells(WRITING):
@@ -114,7 +133,7 @@ def check_required(actor, act, thing, mark):
 
 
 def test_the_tables_leave_no_act_out():
-    acts = {act for act, _, _ in cells(ACTS_ON_AN_IDEA)}
+    acts = {act for table in (ACTS_ON_AN_IDEA, ACTS_ON_THE_HUB) for act, _, _ in cells(table)}
     assert acts | {"post", "comment"} == set(ACTS)
 
 

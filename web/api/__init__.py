@@ -11,6 +11,7 @@ from flask import Flask
 from flask.json.provider import DefaultJSONProvider
 
 from web.api import (
+    admin,
     answers,
     asking,
     audiences,
@@ -43,6 +44,7 @@ CONCEPTS = (
     board,
     people,
     drafts,
+    admin,
     document,
 )
 

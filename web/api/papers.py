@@ -15,7 +15,14 @@ Json = dict[str, Any]
 
 PROBLEM = "application/problem+json"
 REF = {"type": "string", "pattern": "^[0-9a-z]{1,16}$", "examples": ["7kq2m9xv"]}
+ROW = {"type": "string", "pattern": "^[0-9]{1,9}$", "examples": ["3"]}
 PATHS: dict[str, dict[str, Any]] = {  # what in an address is no public id
+    "directorate": {"schema": ROW, "description": "A directorate's number."},
+    "team": {"schema": ROW, "description": "A team's number; 0 for a new one."},
+    "theme": {
+        "schema": {"type": "string", "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$", "maxLength": 40, "examples": ["streets"]},
+        "description": "A theme's slug.",
+    },
     "draft": {
         "schema": {"type": "string", "pattern": f"^(?:{FORM.pattern})$", "examples": ["post"]},
         "description": "Of which form.",
@@ -35,6 +42,7 @@ CONCEPTS = {
     "people": "Who asks.",
     "authors": "Who writes an idea together, and who is asked to join.",
     "drafts": "What one has typed and not sent, kept for oneself alone.",
+    "admin": "For admins: people, the parts of the council, themes and settings, and the audit log.",
     "document": "These papers.",
 }
 ABOUT = """Everything that pages do, for scripts and other systems. JSON in UTF-8; times are ISO 8601 in UTC; public ids are
@@ -128,6 +136,13 @@ EXAMPLES: Json = {
     "NewAnswer": {"text": "Yes. Two benches come before the summer, and we count who sits on them."},
     "NewSponsor": {"person": "b4xk9wqm", "reason": "Parks look after the hill."},
     "Reason": {"reason": "It names a private person."},
+    "PersonChange": {"roles": ["sponsor"]},
+    "ReasonOfAdmin": {"reason": "They threatened a neighbour under three ideas."},
+    "Join": {"into": "b4xk9wqm", "reason": "They told us so on the telephone."},
+    "NewDirectorate": {"name": "Streets", "lead": "b4xk9wqm"},
+    "NewTeam": {"name": "Potholes", "directorate": 3},
+    "ThemeChange": {"name": "Streets and waste", "directorate": "Streets"},
+    "SettingsChange": {"answer_days": 10},
     "NewDecision": {"to": "released", "reason": "The library had a stall that afternoon."},
     "NewInvitation": {"email": "neighbour@example.org"},
     "NewDraft": {"values": {"title": ["Benches on the hospital hill"]}, "version": 0},

@@ -572,7 +572,12 @@ def test_everybody_learns_who_they_are_and_what_they_may_do(api: Api) -> None:
         (make.sponsor(), "staff", "post comment vote sponsor"),
         (make.moderator(), "staff", "post comment vote merge hide decide_votes recount"),
         (make.leader(), "leadership", "post comment vote shorten set_audience sponsor name_sponsor end_sponsor move"),
-        (make.admin(), "leadership", "post comment vote shorten set_audience name_sponsor end_sponsor move merge recount"),
+        (
+            make.admin(),
+            "leadership",
+            "post comment vote shorten set_audience name_sponsor end_sponsor move merge recount "
+            "see_people change_person suspend join_people arrange set_up audit",
+        ),
     ]:
         me = api.by(who).get("/me").json
         assert fits(me, "person roles view may", Me)

@@ -1,0 +1,421 @@
+"""What admins do: to people, to the parts of the council, to themes and settings. Each change is a fact of the audit log.
+
+Whoever loses something by it loses it at once: their roles are read with each request, and what they have open is asked again.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, ForeignKey, Text, func, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from events.catalogue import (
+    DirectorateChanged,
+    PersonChanged,
+    PersonReinstated,
+    PersonSuspended,
+    RightsChanged,
+    SettingsChanged,
+    TeamChanged,
+)
+from events.moment import Moment
+from ideas_hub.answers import name_who_answers
+from ideas_hub.clock import now
+from ideas_hub.db import Base, reading, record, transaction
+from ideas_hub.errors import Invalid, Missing, RuleBroken, _
+from ideas_hub.ideas import Idea
+from ideas_hub.people import Actor, Directorate, Kind, Person, PersonCard, Role, RoleHeld, Team, normalise_name
+from ideas_hub.permissions import require
+from ideas_hub.settings import Theme, put_settings, put_theme
+from ideas_hub.stages import checked_reason
+
+# Model
+
+
+class Suspension(Base):
+    """Somebody may not act, from a moment until another."""
+
+    __tablename__ = "suspension"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
+    reason: Mapped[str] = mapped_column(Text)
+    by_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    at: Mapped[datetime] = mapped_column(Moment)
+    lift_reason: Mapped[str] = mapped_column(Text, default="")
+    lifted_by_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    lifted_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+@dataclass(frozen=True, slots=True)
+class PersonFile:
+    """A person as admins see them. `email` is None for who came with an import, and cannot sign in."""
+
+    card: PersonCard
+    email: str | None
+    roles: frozenset[Role]
+    directorate: str | None
+    since: datetime | None
+    suspended: bool
+    joined: PersonCard | None
+    suspensions: tuple["SuspensionCard", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SuspensionCard:
+    reason: str
+    by: PersonCard | None
+    at: datetime
+    lift_reason: str
+    lifted_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class TeamCard:
+    id: int
+    name: str
+    people: int
+
+
+@dataclass(frozen=True, slots=True)
+class DirectorateCard:
+    id: int
+    name: str
+    lead: PersonCard | None
+    teams: tuple[TeamCard, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ThemeFile:
+    slug: str
+    name: str
+    directorate: str | None
+
+
+# Rules
+
+NOT_STAFF = _("Roles, teams and directorates are for staff.")
+
+
+def is_admin() -> ColumnElement[bool]:
+    """The condition that a person is an admin who can act."""
+    return sa.and_(Person.held.any(role=Role.ADMIN), Person.suspended.is_(False), Person.joined_id.is_(None))
+
+
+# Commands: people
+
+
+def change_person(
+    actor: Actor,
+    ref: str,
+    *,
+    name: str | None = None,
+    kind: Kind | None = None,
+    team: int | None = None,
+    roles: Collection[Role] | None = None,
+) -> None:
+    """Change what is given of a person: `team` by its id (0: none), `roles` to those named and no others.
+
+    Twice is harmless. Raises SignInNeeded, NotAllowed, Missing, Invalid (a resident with roles or a team; a team that is not
+    there) and RuleBroken (nobody would be admin any more).
+    """
+    require(actor, "change_person", None)
+    with transaction() as session:
+        person = _locked(session, ref)
+        before = _state(person)
+        if name is not None:
+            person.name = normalise_name(name)
+        person.kind = kind or person.kind
+        if team is not None:
+            person.team = _team(session, team) if team else None
+        if roles is not None:
+            _check_can_hold(person, roles)
+            person.held = [held for held in person.held if held.role in roles]
+            person.held += [RoleHeld(role=role) for role in sorted(set(roles) - person.roles)]
+        if person.kind is Kind.RESIDENT and (person.held or person.team):
+            raise Invalid.field("kind", NOT_STAFF)
+        _tell(session, actor, person, before)
+
+
+def suspend(actor: Actor, ref: str, *, reason: str) -> None:
+    """A person may not act or sign in any more; what they wrote stays. Twice is harmless.
+
+    Whatever they have open is theirs no more within two seconds; who they were to answer, somebody else answers. Raises
+    SignInNeeded, NotAllowed, Missing, Invalid (no reason) and RuleBroken (oneself, or the last admin).
+    """
+    require(actor, "suspend", None)
+    with transaction() as session:
+        person, reason = _locked(session, ref), checked_reason(reason)
+        if person.ref == actor.ref:
+            raise RuleBroken(_("You cannot suspend yourself. Ask another admin."))
+        if person.suspended:
+            return
+        person.suspended = True
+        _check_admin_left(session)
+        row = Suspension(person_id=person.id, reason=reason, by_id=actor.person_id, at=now())
+        session.add(row)
+        session.flush()
+        _answered_by_others(session, person)
+        record(session, PersonSuspended(person=person.ref, suspension=row.id, by=actor.ref or ""))
+        record(session, RightsChanged(person=person.ref))
+
+
+def lift_suspension(actor: Actor, ref: str, *, reason: str) -> None:
+    """A person who was suspended may act again. Twice is harmless. Raises SignInNeeded, NotAllowed, Missing and Invalid."""
+    require(actor, "suspend", None)
+    with transaction() as session:
+        person, reason = _locked(session, ref), checked_reason(reason)
+        if not person.suspended:
+            return
+        person.suspended = False
+        row = session.scalars(select(Suspension).where(Suspension.person_id == person.id, Suspension.lifted_at.is_(None))).one()
+        row.lifted_at, row.lifted_by_id, row.lift_reason = now(), actor.person_id, reason
+        record(session, PersonReinstated(person=person.ref, suspension=row.id, by=actor.ref or ""))
+        record(session, RightsChanged(person=person.ref))
+
+
+# Commands: the parts of the council
+
+
+def put_directorate(actor: Actor, *, name: str, id: int | None = None, lead: str | None = None) -> int:
+    """Add a directorate, or rename the one with that id; `lead` is the reference of who answers for it ("": nobody). Its id.
+
+    Raises SignInNeeded, NotAllowed, Missing and Invalid (the name, one that is taken, somebody who cannot lead).
+    """
+    require(actor, "arrange", None)
+    with transaction() as session:
+        place = Directorate(name="") if id is None else _part(session, Directorate, id)
+        was, was_lead = place.name, place.lead_id
+        place.name = _free_name(session, Directorate, name, place.id)
+        if lead is not None:
+            place.lead_id = _lead(session, lead).id if lead else None
+        session.add(place)
+        session.flush()
+        by = actor.ref or ""
+        if was != place.name:
+            record(session, DirectorateChanged(directorate=place.id, what="name" if was else "added", was="", to="", by=by))
+        if was_lead != place.lead_id:
+            before, after = _ref(session, was_lead), _ref(session, place.lead_id)
+            record(session, DirectorateChanged(directorate=place.id, what="lead", was=before, to=after, by=by))
+        record(session, SettingsChanged())
+        return place.id
+
+
+def put_team(actor: Actor, *, name: str, directorate: int, id: int | None = None) -> int:
+    """Add a team, or rename and move the one with that id. Its id. Raises as `put_directorate`."""
+    require(actor, "arrange", None)
+    with transaction() as session:
+        team = Team(name="") if id is None else _part(session, Team, id)
+        was, was_in = team.name, team.directorate_id
+        team.name = _free_name(session, Team, name, team.id)
+        place = session.get(Directorate, directorate)
+        if place is None:
+            raise Invalid.field("directorate", _("Choose a directorate from the list."))
+        team.directorate = place
+        session.add(team)
+        session.flush()
+        by = actor.ref or ""
+        if was != team.name:
+            record(session, TeamChanged(team=team.id, what="name" if was else "added", was="", to="", by=by))
+        if was and was_in != place.id:
+            record(session, TeamChanged(team=team.id, what="directorate", was=str(was_in), to=str(place.id), by=by))
+        record(session, SettingsChanged())
+        return team.id
+
+
+# Commands: themes and settings
+
+
+def set_settings(actor: Actor, values: Mapping[str, Any]) -> None:
+    """Set what is named; the rest stays. Raises SignInNeeded, NotAllowed and Invalid."""
+    require(actor, "set_up", None)
+    with transaction() as session:
+        put_settings(session, values, by=actor.ref or "")
+
+
+def set_theme(actor: Actor, slug: str, *, name: str, directorate: str | None = None) -> None:
+    """Add a theme, or change the one with that slug. Raises SignInNeeded, NotAllowed and Invalid."""
+    require(actor, "set_up", None)
+    with transaction() as session:
+        put_theme(session, slug, name, directorate or None, by=actor.ref or "")
+
+
+# Steps
+
+
+def _locked(session: Session, ref: str) -> Person:
+    """Step: a person, locked. Who was found to be somebody else is changed there. Raises Missing."""
+    person = session.scalar(select(Person).where(Person.ref == ref, Person.joined_id.is_(None)).with_for_update(of=Person))
+    if person is None:
+        raise Missing
+    return person
+
+
+def _check_can_hold(person: Person, roles: Collection[Role]) -> None:
+    if roles and person.email is None:
+        raise Invalid.field("roles", _("Nobody can sign in as this person, so they can hold no role."))
+
+
+def _check_admin_left(session: Session) -> None:
+    """Step: of all who are admins, one at least still is. They are locked, so that two cannot remove each other."""
+    session.flush()
+    session.execute(select(RoleHeld.person_id).where(RoleHeld.role == Role.ADMIN).order_by(RoleHeld.person_id).with_for_update())
+    if session.scalar(select(Person.id).where(is_admin()).limit(1)) is None:
+        raise RuleBroken(_("Nobody would be an admin of this hub any more. Make somebody else an admin first."))
+
+
+def _state(person: Person) -> dict[str, str]:
+    """A person as the audit log has them: no name, but whether it is another one is seen."""
+    roles = " ".join(sorted(person.roles))
+    return {"name": person.name, "kind": person.kind.value, "team": str(person.team.id if person.team else ""), "roles": roles}
+
+
+def _tell(session: Session, actor: Actor, person: Person, before: Mapping[str, str]) -> None:
+    """Step: what is different of a person is told to the audit log, and to what they have open."""
+    session.flush()
+    changed = {what: (before[what], now_it_is) for what, now_it_is in _state(person).items() if before[what] != now_it_is}
+    if "admin" in before["roles"].split() and Role.ADMIN not in person.roles:
+        _check_admin_left(session)
+    for what, (was, to) in changed.items():
+        if what == "name":
+            was = to = ""
+        record(session, PersonChanged(person=person.ref, what=what, was=was, to=to, by=actor.ref or ""))
+    if changed:
+        _answered_by_others(session, person)
+        record(session, RightsChanged(person=person.ref))
+
+
+def _answered_by_others(session: Session, person: Person) -> None:
+    """Step: the clocks that name a person are asked again whom they name."""
+    waiting = select(Idea).where(Idea.answer_by_id == person.id, Idea.answer_due.is_not(None)).order_by(Idea.ref)
+    for idea in session.scalars(waiting.with_for_update(of=Idea)).all():
+        name_who_answers(session, idea)
+
+
+def _part(session: Session, model: type[Any], id: int) -> Any:
+    found = session.get(model, id, with_for_update={"of": model})
+    if found is None:
+        raise Missing
+    return found
+
+
+def _team(session: Session, id: int) -> Team:
+    team = session.get(Team, id)
+    if team is None:
+        raise Invalid.field("team", _("Choose a team from the list."))
+    return team
+
+
+def _free_name(session: Session, model: type[Any], name: str, id: int | None) -> str:
+    name = normalise_name(name)
+    taken = session.scalar(select(model.id).where(func.lower(model.name) == name.lower()))
+    if taken not in (None, id):
+        raise Invalid.field("name", _("There is one of this name already."))
+    return name
+
+
+def _lead(session: Session, ref: str) -> Person:
+    person = session.scalar(select(Person).where(Person.ref == ref))
+    if person is None or person.kind is not Kind.STAFF or person.suspended or person.joined_id:
+        raise Invalid.field("lead", _("Choose a member of staff."))
+    return person
+
+
+def _ref(session: Session, id: int | None) -> str:
+    return session.scalar(select(Person.ref).where(Person.id == id)) or ""
+
+
+# Queries
+
+
+def find_people(
+    actor: Actor,
+    *,
+    question: str = "",
+    kind: Kind | None = None,
+    role: Role | None = None,
+    suspended: bool = False,
+    after: tuple[str, str] | None = None,
+    limit: int = 50,
+) -> tuple[list[PersonFile], tuple[str, str] | None]:
+    """People by a part of their name or their address, by name, and where the next piece begins. Raises as `person_file`."""
+    require(actor, "see_people", None)
+    query = select(Person).where(Person.joined_id.is_(None))
+    if question := " ".join(question.split()):
+        like = {"autoescape": True}
+        query = query.where(sa.or_(Person.name.icontains(question, **like), Person.email.icontains(question, **like)))
+    if kind:
+        query = query.where(Person.kind == kind)
+    if role:
+        query = query.where(Person.held.any(role=role))
+    if suspended:
+        query = query.where(Person.suspended)
+    if after is not None:
+        query = query.where(sa.tuple_(Person.name, Person.ref) > sa.tuple_(*map(sa.literal, after)))
+    with reading() as session:
+        found = session.scalars(query.order_by(Person.name, Person.ref).limit(limit + 1)).all()
+        files = [_file(person) for person in found[:limit]]
+    return files, (files[-1].card.name, files[-1].card.ref) if len(found) > limit else None
+
+
+def person_file(actor: Actor, ref: str) -> PersonFile:
+    """All that admins see of a person. Raises SignInNeeded, NotAllowed and Missing."""
+    require(actor, "see_people", None)
+    with reading() as session:
+        person = session.scalar(select(Person).where(Person.ref == ref))
+        if person is None:
+            raise Missing
+        by = select(Suspension, Person).outerjoin(Person, Person.id == Suspension.by_id).where(Suspension.person_id == person.id)
+        suspensions = [
+            SuspensionCard(row.reason, who.card() if who else None, row.at, row.lift_reason, row.lifted_at)
+            for row, who in session.execute(by.order_by(Suspension.id.desc()))
+        ]
+        return _file(person, suspensions)
+
+
+def _file(person: Person, suspensions: Sequence[SuspensionCard] = ()) -> PersonFile:
+    return PersonFile(
+        card=person.card(),
+        email=person.email,
+        roles=person.roles,
+        directorate=person.team.directorate.name if person.team else None,
+        since=person.since,
+        suspended=person.suspended,
+        joined=person.joined.card() if person.joined_id and person.joined else None,
+        suspensions=tuple(suspensions),
+    )
+
+
+def directorates(actor: Actor) -> list[DirectorateCard]:
+    """The parts of the council, by name. Raises SignInNeeded and NotAllowed."""
+    require(actor, "arrange", None)
+    with reading() as session:
+        people = {row[0]: row[1] for row in session.execute(select(Person.team_id, func.count()).group_by(Person.team_id))}
+        teams: dict[int, list[TeamCard]] = {}
+        for team in session.scalars(select(Team).order_by(Team.name)):
+            teams.setdefault(team.directorate_id, []).append(TeamCard(team.id, team.name, people.get(team.id, 0)))
+        rows = select(Directorate, Person).outerjoin(Person, Person.id == Directorate.lead_id).order_by(Directorate.name)
+        return [
+            DirectorateCard(place.id, place.name, lead.card() if lead else None, tuple(teams.get(place.id, ())))
+            for place, lead in session.execute(rows)
+        ]
+
+
+def possible_leads(actor: Actor) -> list[PersonCard]:
+    """Who can lead a directorate: staff, by name. Raises SignInNeeded and NotAllowed."""
+    require(actor, "arrange", None)
+    with reading() as session:
+        able = (Person.kind == Kind.STAFF, Person.suspended.is_(False), Person.joined_id.is_(None))
+        return [person.card() for person in session.scalars(select(Person).where(*able).order_by(Person.name).limit(500))]
+
+
+def theme_files(actor: Actor) -> list[ThemeFile]:
+    """The themes, and whose lead answers for each. Raises SignInNeeded and NotAllowed."""
+    require(actor, "set_up", None)
+    with reading() as session:
+        rows = select(Theme.slug, Theme.name, Directorate.name.label("directorate"))
+        rows = rows.outerjoin(Directorate, Directorate.id == Theme.directorate_id).order_by(Theme.name, Theme.slug)
+        return [ThemeFile(row.slug, row.name, row.directorate) for row in session.execute(rows)]
