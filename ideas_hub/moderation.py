@@ -130,7 +130,8 @@ def _first(session: Session, burst: Burst) -> list[HeldVote]:
 def _counted(query: Select[*tuple[object, ...]], burst: Burst) -> Select[*tuple[object, ...]]:
     """The condition that a vote counts and came from the burst's network."""
     own = sa.and_(Arrival.idea_id == Vote.idea_id, Arrival.voter == Vote.voter)
-    return query.select_from(Vote).join(Arrival, own).where(Vote.idea_id == burst.idea_id, Arrival.network == burst.network)
+    here = query.select_from(Vote).join(Arrival, own).where(Vote.idea_id == burst.idea_id, Arrival.network == burst.network)
+    return here.where(Vote.voter.not_in(select(HeldVote.voter).where(HeldVote.burst_id == burst.id)))
 
 
 def _decide(session: Session, actor: Actor, burst: Burst, fate: Fate, reason: str) -> None:
