@@ -28,7 +28,7 @@ from ideas_hub.people import Actor, Kind, Words
 from ideas_hub.settings import RANGES, Settings, settings
 
 KEPT_FOR = timedelta(days=30)
-LONGEST_NEW = timedelta(days=RANGES["newcomer_days"][1])
+STRICTEST = Settings(newcomer_days=RANGES["newcomer_days"][1])  # who is not new by this is not new
 
 # Model
 
@@ -109,16 +109,16 @@ def is_newcomer(actor: Actor, rule: Settings, at: datetime) -> bool:
 # Steps
 
 
-def hold(session: Session, actor: Actor, idea: Any, voter: str) -> bool:
+def hold(session: Session, actor: Actor, idea: Any, voter: str, counts: Callable[[], bool]) -> bool:
     """Step: hold a vote that the rule says is to be held, and say whether it is. The idea's row must be locked.
 
-    Of who is known for long it asks nothing in the database, unless the idea has a vote that was held.
-    Raises RuleBroken (a moderator refused this vote).
+    `counts`: does one of theirs count already? Then it stays so. Of who is known for long this asks nothing in the database,
+    unless the idea has a vote that was held. Raises RuleBroken (a moderator refused this vote).
     """
     own = _own(session, idea, voter)
     if own is not None and own.fate is Fate.HELD:
         return True
-    burst = _burst_of(session, actor, idea, voter) if own is None else _burst_again(session, idea, own)
+    burst = _burst_of(session, actor, idea, voter, counts) if own is None else _burst_again(session, idea, own)
     if burst is None:
         return False
     kind, at = actor.kind or Kind.RESIDENT, now()
@@ -184,10 +184,10 @@ def _own(session: Session, idea: Any, voter: str) -> HeldVote | None:
     return own
 
 
-def _burst_of(session: Session, actor: Actor, idea: Any, voter: str) -> Burst | None:
+def _burst_of(session: Session, actor: Actor, idea: Any, voter: str, counts: Callable[[], bool]) -> Burst | None:
     """Step: the burst that a new vote is part of; None where it counts. Notes that a newcomer came."""
     at, network_of = now(), _networks.get()
-    if network_of is None or not is_newcomer(actor, Settings(newcomer_days=LONGEST_NEW.days), at):
+    if network_of is None or not is_newcomer(actor, STRICTEST, at):
         return None
     rule, network = settings(session), network_of(idea.ref)
     if network is None or not is_newcomer(actor, rule, at):
@@ -197,20 +197,23 @@ def _burst_of(session: Session, actor: Actor, idea: Any, voter: str) -> Burst | 
     if not is_first:
         again = session.get(HeldVote, (idea.id, voter))
         return None if again is None else _burst_again(session, idea, again)
-    if came < rule.burst_votes:
-        return None
-    query = select(Burst).where(Burst.idea_id == idea.id, Burst.network == network).order_by(Burst.id.desc()).limit(1)
-    last = session.scalar(query)
-    if last is None or last.fate is Fate.REFUSED:
-        return _begin(session, idea, network)
-    return last if last.fate is Fate.HELD else None
+    return None if came < rule.burst_votes or counts() else _under_way(session, idea, network)
 
 
 def _burst_again(session: Session, idea: Any, own: HeldVote) -> Burst | None:
     """Step: the burst of a vote that was held, taken back, and is cast again: it does not escape by that."""
     last = session.get_one(Burst, own.burst_id)
     if last.fate is Fate.REFUSED:
-        return _begin(session, idea, last.network)
+        return _under_way(session, idea, last.network)
+    return last if last.fate is Fate.HELD else None
+
+
+def _under_way(session: Session, idea: Any, network: str | None) -> Burst | None:
+    """Step: the burst from that network that is under way, begun where there is none; None where a moderator has released it."""
+    query = select(Burst).where(Burst.idea_id == idea.id, Burst.network == network).order_by(Burst.id.desc()).limit(1)
+    last = session.scalar(query)
+    if last is None or last.fate is Fate.REFUSED:
+        return _begin(session, idea, network)
     return last if last.fate is Fate.HELD else None
 
 

@@ -132,7 +132,7 @@ def cast_vote(actor: Actor, ref: str) -> Tally:
     with transaction() as session:
         ballot = _ballot(session, actor, ref)
         voter = ballot.voter or voter_key(session, actor)
-        if bursts.hold(session, actor, ballot, voter):
+        if bursts.hold(session, actor, ballot, voter, lambda: session.get(Vote, (ballot.id, voter)) is not None):
             return _tally(ballot, voted=False, held=True)
         cast(session, ballot, voter, actor.kind or Kind.RESIDENT)
         return _tally(ballot, voted=True)

@@ -185,6 +185,17 @@ def test_who_counted_before_the_burst_may_think_again():
 
 
 @pytest.mark.sqlite_only
+def test_a_vote_that_counts_is_not_held_by_being_cast_again_in_a_burst():
+    ref, ann = make.idea(), make.resident()
+    cast_vote(ann, ref)
+    at("library")
+    newcomers(ref, 6)
+    assert cast_vote(ann, ref).voted
+    assert (card(ref).votes, card(ref).votes_held) == (6, 1)
+    all_agrees()
+
+
+@pytest.mark.sqlite_only
 def test_who_becomes_an_author_has_no_vote_that_is_held():
     ref, ann = make.idea(), make.resident()
     at("library")
