@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, String, bindparam, delete, func, select, type_coerce
+from sqlalchemy import ForeignKey, String, bindparam, delete, func, literal_column, select, type_coerce
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from events.catalogue import SessionEnded
 from events.moment import Moment
+from events.prepared import Prepared
 from ideas_hub.clock import now
-from ideas_hub.db import Base, reading, record, transaction
+from ideas_hub.db import Base, glance, record, transaction
 from ideas_hub.errors import Missing
 from ideas_hub.people import NOBODY, Actor, Person, Role, RoleHeld, Team, Words, normalise_email, person_by_ref
 
@@ -110,7 +111,7 @@ def _end(session: Session, credential: Credential) -> None:
 
 # Queries
 
-_HOLDER = (  # one row: it is asked for with each request
+_HOLDER = Prepared(  # one row: it is asked for with each request
     select(
         Credential.means,
         Credential.until,
@@ -119,7 +120,8 @@ _HOLDER = (  # one row: it is asked for with each request
         Person.name,
         Person.kind,
         Team.name.label("team"),
-        select(func.aggregate_strings(type_coerce(RoleHeld.role, String), " "))
+        # A separator that is bound would be written into the statement each time.
+        select(func.aggregate_strings(type_coerce(RoleHeld.role, String), literal_column("' '")))  # type: ignore[arg-type]
         .where(RoleHeld.person_id == Person.id)
         .scalar_subquery()
         .label("roles"),
@@ -132,8 +134,7 @@ _HOLDER = (  # one row: it is asked for with each request
 
 def identify(secret: str, means: Means) -> Identity:
     """Who holds that secret: nobody, where it is unknown, ended or run out. Roles are looked up, never remembered."""
-    with reading() as session:
-        holder = session.connection().execute(_HOLDER, {"digest": _digest(secret)}).one_or_none()
+    holder = next(iter(glance(_HOLDER, {"digest": _digest(secret)})), None)
     if holder is None or holder.means is not means or holder.until <= now():
         return Identity(NOBODY)
     roles = frozenset(Role(role) for role in (holder.roles or "").split())
