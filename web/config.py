@@ -30,6 +30,11 @@ class Config:
     trusted_proxies: int
 
     @property
+    def has_several_servers(self) -> bool:
+        """May there be more than one? SQLite has one."""
+        return not self.database_url.startswith("sqlite")
+
+    @property
     def is_https(self) -> bool:
         return self.base_url.startswith("https://")
 
