@@ -46,6 +46,7 @@ from web import (
     text,
     votes,
 )
+from web.compiled import Compiled
 
 MOST_BYTES = 1024 * 1024  # of one request: more than any text may hold, so that one that is too long is named, and kept
 
@@ -85,6 +86,7 @@ def create_app(settings: config.Config | None = None) -> Flask:
             PrefixLoader({"govuk_frontend_jinja": PackageLoader("govuk_frontend_jinja")}),
         ]
     )
+    app.jinja_options = {"bytecode_cache": Compiled()}
     app.wsgi_app = ready.Ready(app)  # type: ignore[method-assign,assignment]
     if settings.trusted_proxies:
         n = settings.trusted_proxies
