@@ -26,9 +26,12 @@ def hub(database_url: str) -> Iterator[db.Database]:
 
 
 @pytest.fixture(scope="module")
-def running(hub: db.Database, database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server on the database that the tests' own commands write to."""
-    server = Server(tmp_path_factory.mktemp("running"), database_url)
+def running(
+    request: pytest.FixtureRequest, hub: db.Database, database_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """A server on the database that the tests' own commands write to; a file may say by `ALTERED` how it is altered."""
+    altered = getattr(request.module, "ALTERED", "")
+    server = Server(tmp_path_factory.mktemp("running"), database_url, altered=altered)
     server.start()
     yield server
     server.stop()
