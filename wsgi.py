@@ -39,6 +39,7 @@ from web.session import handshake  # noqa: E402
 from web.wakeups import Wakeups  # noqa: E402
 from web.worker import Worker  # noqa: E402
 
+READY_AT_ONCE = 64  # sockets that are served between two turns of those who wait for a moment
 BACKLOG = 4096  # eventlet's own 50 never lets a whole council come back at once
 MOST_SOCKETS = 20_000
 AT_ONCE = 8  # connections that are taken before whoever is inside has their turn
@@ -46,6 +47,17 @@ LONGEST_LINE = 64 * 1024  # of a request; addresses that are too long are refuse
 FAREWELL = 10.0  # seconds that requests and sockets have to end when the server is told to
 
 logger = logging.getLogger("ideas_hub.server")
+
+
+class Fair(hubs.epolls.Hub):
+    """eventlet's own loop serves all sockets that are ready, a thousand and more, before anybody who slept has their turn."""
+
+    def do_poll(self, seconds: float) -> list[tuple[int, int]]:
+        return self.poll.poll(seconds, READY_AT_ONCE)
+
+
+if hubs.epolls.is_available():
+    hubs.use_hub(Fair)
 
 
 class Protocol(wsgi.HttpProtocol):

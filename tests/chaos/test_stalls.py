@@ -30,6 +30,24 @@ eventlet.sleep(0.1)
 wait(0.6)
 eventlet.sleep(0.1)
 """
+ALL_READY = """
+import time, wsgi, eventlet
+from eventlet.green import socket
+from tests.chaos import pulse
+def answer(one):
+    one.recv(1)
+    began = time.process_time()
+    while time.process_time() < began + 0.002:
+        pass
+pairs = [socket.socketpair() for _ in range(300)]
+for one, _ in pairs:
+    eventlet.spawn(answer, one)
+pulse.begin()
+eventlet.sleep(0.1)
+for _, other in pairs:
+    other.send(b"x")
+eventlet.sleep(1.5)
+"""
 P999, LONGEST = 0.1, 0.5  # seconds
 BEATING = "from tests.chaos import pulse; pulse.begin()"
 
@@ -89,6 +107,16 @@ def test_nobody_who_has_their_turn_is_kept_waiting_by_others(hub, server, tmp_pa
 
 
 def test_a_loop_that_is_blocked_is_noticed(tmp_path):
-    program = [sys.executable, "-W", "ignore", "-c", BLOCKED]
-    subprocess.run(program, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=True)
+    run(BLOCKED, tmp_path)
     assert pulse.stalls(tmp_path, since=0.0)[-1] > LONGEST
+
+
+def test_where_hundreds_of_sockets_are_ready_who_slept_has_their_turn_in_between(tmp_path):
+    run(ALL_READY, tmp_path)
+    worked = [beat.worked for beat in pulse.beats(tmp_path)]
+    assert max(worked) < 0.3 < 0.6 <= sum(worked)
+
+
+def run(program: str, folder: Path) -> None:
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-W", "ignore", "-c", program], cwd=folder, env=env, check=True)
