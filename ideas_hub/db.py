@@ -192,8 +192,9 @@ class SQLite(Database):
         return self.writer
 
     def _engine(self, begin: str, *pragmas: str, **options: Any) -> Engine:
+        # What people wrote is a parameter, and no error shall carry it into a log.
         arguments = {"check_same_thread": False, "isolation_level": None}
-        engine = sa.create_engine(self.url, module=sqlite, connect_args=arguments, **options)
+        engine = sa.create_engine(self.url, module=sqlite, connect_args=arguments, hide_parameters=True, **options)
 
         @sa.event.listens_for(engine, "connect")
         def prepare(connection: Any, record: object) -> None:
@@ -361,9 +362,8 @@ class PostgreSQL(Database):
         options = "-c timezone=utc -c lock_timeout=10s -c idle_in_transaction_session_timeout=30s"
         alive = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
         arguments = {"options": options, **alive}
-        self.pool = sa.create_engine(
-            self.url, connect_args=arguments, pool_size=10, max_overflow=20, pool_timeout=10, pool_pre_ping=True
-        )
+        pooling = {"pool_size": 10, "max_overflow": 20, "pool_timeout": 10, "pool_pre_ping": True}
+        self.pool = sa.create_engine(self.url, connect_args=arguments, hide_parameters=True, **pooling)
         # A read sees one moment of the database, so that a page agrees with its cursor.
         readers = self.pool.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self.read_session = sessionmaker(readers, expire_on_commit=False)

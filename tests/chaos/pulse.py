@@ -4,9 +4,11 @@ A server that calls `begin` writes it down. Run as a program, this is an idle lo
 """
 
 import json
+import threading
 import time
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
+from typing import IO
 
 EVERY = 0.01  # seconds
 FILE = "pulse"
@@ -16,6 +18,7 @@ FILE = "pulse"
 class Beat:
     moment: float  # monotonic
     stalled: float  # seconds longer than it should have taken
+    queued: float  # seconds of these in which this thread could have gone on, and others had the processor
     worked: float  # seconds of processor time of the process since the beat before
 
 
@@ -28,12 +31,19 @@ def begin() -> None:
 def _beat() -> None:
     import eventlet
 
-    with open(FILE, "a", buffering=1) as file:
+    with open(FILE, "a", buffering=1) as file, open(f"/proc/self/task/{threading.get_native_id()}/schedstat") as waited:
         while True:
-            wall, mine = time.monotonic(), time.process_time()
+            wall, mine, queued = time.monotonic(), time.process_time(), _queued(waited)
             eventlet.sleep(EVERY)
             now = time.monotonic()
-            print(json.dumps([now, now - wall - EVERY, time.process_time() - mine]), file=file)
+            beat = Beat(now, now - wall - EVERY, _queued(waited) - queued, time.process_time() - mine)
+            print(json.dumps(astuple(beat)), file=file)
+
+
+def _queued(schedstat: IO[str]) -> float:
+    """Seconds, since it began."""
+    schedstat.seek(0)
+    return int(schedstat.read().split()[1]) / 1e9
 
 
 def beats(folder: Path, *, since: float = 0.0) -> list[Beat]:
@@ -44,8 +54,8 @@ def beats(folder: Path, *, since: float = 0.0) -> list[Beat]:
 
 
 def stalls(folder: Path, *, since: float) -> list[float]:
-    """In seconds, from the shortest to the longest."""
-    return sorted(max(0.0, beat.stalled) for beat in beats(folder, since=since))
+    """Of what this process itself did, or waited for: in seconds, from the shortest to the longest."""
+    return sorted(max(0.0, beat.stalled - beat.queued) for beat in beats(folder, since=since))
 
 
 def share(of: list[float], part: float) -> float:
