@@ -137,7 +137,7 @@ class Driver:
         try:
             return self.connection.execute(sql, values)
         except sqlite.Error as error:
-            failure = DBAPIError.instance(sql, [*values], error, sqlite.Error, dialect=self.dialect)
+            failure = DBAPIError.instance(sql, [*values], error, sqlite.Error, hide_parameters=True, dialect=self.dialect)
             if self.undone is not None and not self.connection.in_transaction:
                 self.undone(failure)
             raise failure from error
