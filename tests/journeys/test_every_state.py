@@ -23,6 +23,7 @@ from tests import make
 from tests.support.browser import sign_in
 from tests.support.hub import Server, SQLiteFiles, environment
 from tests.support.looking import complaints
+from tests.support.provider import Provider
 from tests.web.test_access import ACCESS
 from web import create_app
 from web.config import from_environment
@@ -36,7 +37,7 @@ THEN = datetime(2026, 1, 5, 9, tzinfo=UTC)
 NO_PAGES = {  # what answers with something else than a page, or with what stands in one of these pages
     *("/ideas/similar", "/ideas/<ref>/<part>", "/ideas/<ref>/<form>", "/ideas/<ref>/card", "/ideas/<ref>/comments"),
     *("/ideas/<ref>/vote", "/board/<part>", "/healthz", "/static/<filename>", "/oembed", "/card.png", "/ideas/<ref>/card.png"),
-    *("/ideas.atom", "/answers.atom", "/ideas/<ref>.atom", "/home/<part>"),
+    *("/ideas.atom", "/answers.atom", "/ideas/<ref>.atom", "/home/<part>", "/sign-in/staff", "/sign-in/callback"),
 }
 
 
@@ -118,7 +119,9 @@ class Hub:
 
 
 @pytest.fixture(scope="module")
-def hubs(browser: Browser, sqlite_databases: SQLiteFiles, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Hub]]:
+def hubs(
+    browser: Browser, sqlite_databases: SQLiteFiles, provider_of_all: Provider, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Hub]]:
     """One that is crowded, and one that is empty."""
     with ExitStack() as at_the_end:
         hubs = {}
@@ -127,7 +130,7 @@ def hubs(browser: Browser, sqlite_databases: SQLiteFiles, tmp_path_factory: pyte
             db.connect(url)
             filled = fill() if name == "crowded" else {"people": {"nobody": None}, "refs": {}}
             db.disconnect()
-            server = Server(tmp_path_factory.mktemp(name) / "server", url)
+            server = Server(tmp_path_factory.mktemp(name) / "server", url, **provider_of_all.settings)
             server.start()
             at_the_end.callback(server.stop)
             hubs[name] = Hub(server.url, browser, filled["people"], filled["refs"], at_the_end)
@@ -165,9 +168,11 @@ LOOKED_AT = [  # as whom, and at what
     ("/developers", "nobody"),
     ("/sign-in", "nobody"),
     ("/sign-out", "newcomer"),
+    ("/sign-out/staff", "nobody"),
 ]
 EMPTY = ["/", "/ideas", "/ideas?sort=waiting", "/ideas?q=none", "/board", "/sign-in"]
 REFUSED = {
+    400: ("/sign-in/callback", "nobody"),
     401: ("/me", "nobody"),
     403: ("/ideas/{own}/edit", "newcomer"),
     404: ("/ideas/zzzzzzzz", "nobody"),
