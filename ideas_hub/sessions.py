@@ -16,6 +16,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from events.catalogue import SessionEnded
 from events.moment import Moment
+from ideas_hub.claims import once
 from ideas_hub.clock import now
 from ideas_hub.db import Base, reading, record, transaction
 from ideas_hub.errors import Invalid, Missing, RuleBroken, _
@@ -23,7 +24,7 @@ from ideas_hub.people import NOBODY, Actor, Person, Role, RoleHeld, Team, Words,
 
 SESSION_LASTS = timedelta(days=30)
 LONGEST_NAME, LONGEST_TOKEN, MOST_TOKENS = 80, 365, 20  # characters, days, and how many one may make on one's own page
-REF = 16  # as many letters of its digest tell a credential from its owner's others, and nothing of its secret
+REF = 16  # letters of its digest by which a credential is called
 SELDOM = timedelta(minutes=5)  # how often it is written when something was used last
 MOST_USED = 20_000  # credentials whose use waits to be written; of more it is not noted
 
@@ -95,6 +96,15 @@ def _digest(secret: str) -> str:
     return hashlib.sha256(secret.encode(errors="replace")).hexdigest()
 
 
+def new_secret() -> str:
+    return secrets.token_urlsafe(32)
+
+
+def ref_of(secret: str) -> str:
+    """What tells that credential from its owner's others; it says nothing of the secret."""
+    return _digest(secret)[:REF]
+
+
 # Commands
 
 
@@ -116,22 +126,24 @@ def make_token(email: str, days: int) -> str:
         return grant(session, person, Means.TOKEN, timedelta(days=days))
 
 
-def make_own_token(actor: Actor, *, name: str, days: int) -> str:
-    """Make an API token for the actor, and return it: it is not shown again. It may do what they may.
+@once
+def make_own_token(actor: Actor, secret: str, *, name: str, days: int) -> str:
+    """That new secret is an API token of the actor, and may do what they may; return its reference.
 
-    Raises Missing, Invalid, and RuleBroken where they have too many.
+    Raises Invalid, and RuleBroken where they have too many.
     """
     name = " ".join(name.split())
-    if not 0 < len(name) <= LONGEST_NAME:
+    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
         raise Invalid.field("name", _("Write a name of 1 to %(most)d characters, so that you know it again."), most=LONGEST_NAME)
     if not 0 < days <= LONGEST_TOKEN:
-        raise Invalid.field("days", _("Choose 1 to %(most)d days."), most=LONGEST_TOKEN)
+        raise Invalid.field("days", _("Choose for how long, %(most)d days at most."), most=LONGEST_TOKEN)
     with transaction() as session:
         person = person_by_ref(session, actor.ref or "")
         query = select(func.count()).where(Credential.person_id == person.id, Credential.means == Means.TOKEN)
         if (session.scalar(query) or 0) >= MOST_TOKENS:
             raise RuleBroken(_("You have %(most)d tokens. Take one back that you no longer need."), most=MOST_TOKENS)
-        return grant(session, person, Means.TOKEN, timedelta(days=days), name=name)
+        grant(session, person, Means.TOKEN, timedelta(days=days), name=name, secret=secret)
+        return ref_of(secret)
 
 
 def end(secret: str) -> None:
@@ -183,9 +195,10 @@ def grant(
     *,
     name: str = "",
     provider_session: str | None = None,
+    secret: str | None = None,
 ) -> str:
-    """Step: a new session or token for that person, by its secret, which nobody can read again."""
-    secret, moment = secrets.token_urlsafe(32), now()
+    """Step: a new session or token for that person, by its secret, which nobody can read again; a new one unless given."""
+    secret, moment = secret or new_secret(), now()
     session.add(
         Credential(
             digest=_digest(secret),

@@ -7,7 +7,7 @@ from flask import Flask, Response, current_app, g, request, session
 from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from flask_wtf.csrf import CSRFProtect, generate_csrf
 
-from ideas_hub.errors import SignInNeeded
+from ideas_hub.errors import NotAllowed, SignInNeeded, _
 from ideas_hub.people import NOBODY, Actor
 from ideas_hub.sessions import Identity, Means, end, identify, start_session
 from web.whence import whence
@@ -49,6 +49,18 @@ def somebody() -> Actor:
     if not actor().is_somebody:
         raise SignInNeeded
     return actor()
+
+
+def in_a_browser() -> Actor:
+    """Who asks. Raises also NotAllowed where a script asks: who has got hold of a token shall not make more of them."""
+    if _credentials()[1] is Means.TOKEN:
+        raise NotAllowed(_("This is done in a browser in which you are signed in, and by no token."))
+    return somebody()
+
+
+def own_secret() -> str:
+    """By what this browser's session is known; empty where it has none."""
+    return session.get(KEY) or ""
 
 
 def identity() -> Identity:
@@ -109,7 +121,7 @@ def _ask(secret: str | None, means: Means) -> Callable[[], Identity]:
 
 
 def _credentials() -> tuple[str | None, Means]:
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    scheme, _space, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return token.strip(), Means.TOKEN
     secret: str | None = session.get(KEY)

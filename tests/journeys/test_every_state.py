@@ -18,6 +18,7 @@ from sqlalchemy.exc import OperationalError
 from ideas_hub import db
 from ideas_hub.imports import CommentRow, IdeaRow, Pseudonym, Source, bring_in
 from ideas_hub.people import Actor, Person
+from ideas_hub.sessions import Whence, make_own_token, make_token, new_secret, start_session
 from ideas_hub.settings import change_settings
 from tests import make
 from tests.support.browser import sign_in
@@ -79,6 +80,11 @@ def fill() -> dict[str, object]:
     make.comment(due, withdrawn=True)
     make.comment(due, everything, audience="staff")
     hidden = make.idea(title="Hidden", hidden=True)
+    for name in ("Monthly figures", "W" * 80):
+        make_own_token(everything, new_secret(), name=name, days=30)
+    make_token(make.address(everything), 7)
+    for agent in ("Firefox on Windows", "Safari on iPhone", ""):
+        start_session(everything.ref or "", Whence(agent, "2001:db8:1234::/48" if agent else ""))
     for stage in ("adopted", "parked", "declined", "merged"):
         make.idea(stage=stage)
     make.idea(everything, audience="leadership", title="Leaders only")
@@ -165,6 +171,8 @@ LOOKED_AT = [  # as whom, and at what
     ("/me", "author"),
     ("/me", "sponsor"),
     ("/me", "leader"),
+    ("/me/sessions", "leader"),
+    ("/me/sessions", "newcomer"),
     ("/developers", "nobody"),
     ("/sign-in", "nobody"),
     ("/sign-out", "newcomer"),
@@ -184,6 +192,7 @@ FORMS = [  # as whom, on which page, which form, and what is typed into it, whic
     ("newcomer", "/ideas/{due}", "form[action$='/comments']", {"body": ""}),
     ("sponsor", "/ideas/{due}", "form[action$='/answers']", {"text": ""}),
     ("leader", "/board", "form[action$='/moves']", {"reason": ""}),
+    ("leader", "/me/sessions", "form[action$='/tokens']", {"name": ""}),
 ]
 
 

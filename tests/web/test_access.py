@@ -52,6 +52,10 @@ ACCESS = {
     "GET /board": EVERYBODY,
     "GET /board/<part>": EVERYBODY,
     "GET /me": SOMEBODY,
+    "GET /me/sessions": SOMEBODY,
+    "POST /me/sessions/<credential>/end": SOMEBODY,
+    "POST /me/sessions/end-others": SOMEBODY,
+    "POST /me/tokens": SOMEBODY,
     "GET /sign-in": EVERYBODY,
     "GET /sign-out": EVERYBODY,
     "GET /sign-in/staff": EVERYBODY,
@@ -120,6 +124,7 @@ SAMPLES = {
     "idea": "zzzzzzzz",
     "comment": "yyyyyyyy",
     "draft": "post",
+    "credential": "0123456789abcdef",
     "invitation": "xxxxxxxx",
     "filename": "vendor/hub.css",
 }

@@ -394,9 +394,9 @@ def test_a_provider_that_is_down_is_a_clear_page_until_it_is_back(visit, provide
     assert come(browser).location == "/me"
 
 
-def test_nobody_waits_long_for_a_provider_that_never_answers(visit, provider, monkeypatch):
+def test_nobody_waits_long_for_a_provider_that_never_answers(hub, database_url, provider, monkeypatch):
     monkeypatch.setattr("web.sign_in.provider.PATIENCE", (0.2, 0.2))
-    app = create_app(from_environment(environment(str(db.database().url.render_as_string(False)), **provider.settings)))
+    app = create_app(from_environment(environment(database_url, **provider.settings)))
     provider.now(wrong="slow")
     answer = app.test_client().get("/sign-in/staff")
     assert answer.status_code == 503
