@@ -202,6 +202,8 @@ class Gateway(Namespace):
             connection.outbox.forget()  # of what they may see no more
             self._put(Frame(NAMESPACE, "reset", text({"why": "rights"})), [connection.outbox])
             self.flush()
+        if connection.who.person is None:  # what they came in by is void: they may come again as nobody
+            self.socketio.start_background_task(self.socketio.server.disconnect, sid, namespace=NAMESPACE)
 
     # What the server asks for
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from ideas_hub.answers import tell_overdue
 from ideas_hub.claims import forget_claims
 from ideas_hub.drafts import forget_drafts
-from ideas_hub.sessions import end_expired
+from ideas_hub.sessions import SELDOM, end_expired, note_uses
 
 BATCH = 100
 
@@ -28,6 +28,7 @@ class Chore:
 CHORES = (
     Chore(tell_overdue, timedelta(minutes=1)),
     Chore(end_expired, timedelta(minutes=5)),
+    Chore(note_uses, SELDOM),
     Chore(forget_claims, timedelta(minutes=5)),
     Chore(forget_drafts, timedelta(hours=1)),
 )

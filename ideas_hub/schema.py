@@ -24,6 +24,7 @@ from ideas_hub import (  # noqa: F401  every file with a table
     search,
     sessions,
     settings,
+    sign_on,
     sponsors,
     stages,
     trials,

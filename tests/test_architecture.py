@@ -27,6 +27,7 @@ READING_ORDER = [
     "permissions",
     "settings",
     "sessions",
+    "sign_on",
     "search",
     "texts",
     "differences",

@@ -40,6 +40,7 @@ from web import (
     pages,
     ready,
     session,
+    sessions,
     sharing,
     sign_in,
     sponsors,
@@ -47,11 +48,12 @@ from web import (
     votes,
 )
 from web.compiled import Compiled
+from web.sign_in import staff
 
 MOST_BYTES = 1024 * 1024  # of one request: more than any text may hold, so that one that is too long is named, and kept
 
 READING = (home, board, feeds, sharing, developers)
-ACTING = (ideas, votes, comments, sponsors, moves, answers, audiences, authors, me, drafts, appearance, sign_in)
+ACTING = (ideas, votes, comments, sponsors, moves, answers, audiences, authors, me, sessions, drafts, appearance, sign_in, staff)
 PARTS = (compression, text, errors, limits, session, once, headers, pages, health, *READING, *ACTING, api, cli)
 
 

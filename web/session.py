@@ -7,14 +7,17 @@ from flask import Flask, Request, Response, current_app, g, request, session
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from flask_wtf.csrf import CSRFProtect, generate_csrf
 
-from ideas_hub.errors import SignInNeeded
+from ideas_hub.errors import NotAllowed, SignInNeeded, _
 from ideas_hub.people import NOBODY, Actor
 from ideas_hub.sessions import Identity, Means, end, identify, start_session
+from web.whence import whence
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-OPEN_TO_NOBODY = frozenset({"sign_in.sign_in", "sign_in.sign_out", "appearance.choose"})  # what nobody may post to
+OPEN_TO_NOBODY = frozenset({"sign_in.sign_in", "sign_in.sign_out", "appearance.choose", "staff.ended"})  # what nobody may post to
 SHARED = frozenset({"appearance.choose"})  # whose form stands in pages that are the same for all
+FROM_MACHINES = frozenset({"staff.ended"})  # which prove what they say in another way than by a form of ours
 KEY = "hub"  # under which the browser's cookie keeps the secret of its session
+BY_STAFF = "staff"  # under which it keeps whom the council's own sign-in named, where the session began with that
 
 csrf = CSRFProtect()
 
@@ -53,6 +56,18 @@ def somebody() -> Actor:
     return actor()
 
 
+def in_a_browser() -> Actor:
+    """Who asks. Raises also NotAllowed where a script asks: who has got hold of a token shall not make more of them."""
+    if _credentials()[1] is Means.TOKEN:
+        raise NotAllowed(_("This is done in a browser in which you are signed in, and by no token."))
+    return somebody()
+
+
+def own_secret() -> str:
+    """By what this browser's session is known; empty where it has none."""
+    return session.get(KEY) or ""
+
+
 def identity() -> Identity:
     """Who asks, looked up once for a request."""
     if "identity" not in g:
@@ -69,9 +84,20 @@ def form_token() -> str:
 
 def sign_in(person: str) -> None:
     """Start a session for this browser; the one it had ends."""
+    adopt(start_session(person, whence()))
+
+
+def adopt(secret: str, *, staff: str | None = None) -> None:
+    """This browser keeps that session from now on; the one it had ends. `staff`: whom the council's own sign-in named."""
     sign_out()
-    session[KEY] = start_session(person)
+    session[KEY] = secret
+    session[BY_STAFF] = staff
     session.permanent = True
+
+
+def came_by_staff() -> bool:
+    """Did this browser's session begin with the council's own sign-in?"""
+    return session.get(BY_STAFF) is not None
 
 
 def sign_out() -> None:
@@ -100,11 +126,12 @@ def _ask(secret: str | None, means: Means) -> Callable[[], Identity]:
 
 
 def _credentials() -> tuple[str | None, Means]:
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    scheme, _space, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return token.strip(), Means.TOKEN
     secret: str | None = session.get(KEY)
-    return secret, Means.SESSION
+    by = current_app.extensions["staff_sign_in"]
+    return secret if by is None or by.still_names(session.get(BY_STAFF)) else None, Means.SESSION
 
 
 def _guard() -> None:
@@ -116,7 +143,7 @@ def _guard() -> None:
         return
     if not actor().is_somebody and request.endpoint not in OPEN_TO_NOBODY:
         raise SignInNeeded
-    if not by_token and not _is_of_a_shared_page():
+    if not by_token and request.endpoint not in FROM_MACHINES and not _is_of_a_shared_page():
         csrf.protect()
 
 

@@ -157,8 +157,8 @@ def test_what_ran_out_is_forgotten_in_batches(hub, clock):
         assert run(CHORES[1]) == 1
     assert facts == [SessionEnded(person=ann.ref)] * 3
     assert identify(kept, Means.TOKEN).actor == ann
-    assert [chore.name for chore in CHORES] == ["tell_overdue", "end_expired", "forget_claims", "forget_drafts"]
-    assert all(chore.every <= timedelta(minutes=5) for chore in CHORES[:2])
+    assert [chore.name for chore in CHORES] == ["tell_overdue", "end_expired", "note_uses", "forget_claims", "forget_drafts"]
+    assert all(chore.every <= timedelta(minutes=5) for chore in CHORES[:3])
 
 
 @rule

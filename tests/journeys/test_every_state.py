@@ -18,11 +18,13 @@ from sqlalchemy.exc import OperationalError
 from ideas_hub import db
 from ideas_hub.imports import CommentRow, IdeaRow, Pseudonym, Source, bring_in
 from ideas_hub.people import Actor, Person
+from ideas_hub.sessions import Whence, make_own_token, make_token, new_secret, start_session
 from ideas_hub.settings import change_settings
 from tests import make
 from tests.support.browser import sign_in
 from tests.support.hub import Server, SQLiteFiles, environment
 from tests.support.looking import complaints
+from tests.support.provider import Provider
 from tests.web.test_access import ACCESS
 from web import create_app
 from web.config import from_environment
@@ -36,7 +38,7 @@ THEN = datetime(2026, 1, 5, 9, tzinfo=UTC)
 NO_PAGES = {  # what answers with something else than a page, or with what stands in one of these pages
     *("/ideas/similar", "/ideas/<ref>/<part>", "/ideas/<ref>/<form>", "/ideas/<ref>/card", "/ideas/<ref>/comments"),
     *("/ideas/<ref>/vote", "/board/<part>", "/healthz", "/static/<filename>", "/oembed", "/card.png", "/ideas/<ref>/card.png"),
-    *("/ideas.atom", "/answers.atom", "/ideas/<ref>.atom", "/home/<part>"),
+    *("/ideas.atom", "/answers.atom", "/ideas/<ref>.atom", "/home/<part>", "/sign-in/staff", "/sign-in/callback"),
 }
 
 
@@ -78,6 +80,11 @@ def fill() -> dict[str, object]:
     make.comment(due, withdrawn=True)
     make.comment(due, everything, audience="staff")
     hidden = make.idea(title="Hidden", hidden=True)
+    for name in ("Monthly figures", "W" * 80):
+        make_own_token(everything, new_secret(), name=name, days=30)
+    make_token(make.address(everything), 7)
+    for agent in ("Firefox on Windows", "Safari on iPhone", ""):
+        start_session(everything.ref or "", Whence(agent, "2001:db8:1234::/48" if agent else ""))
     for stage in ("adopted", "parked", "declined", "merged"):
         make.idea(stage=stage)
     make.idea(everything, audience="leadership", title="Leaders only")
@@ -118,7 +125,9 @@ class Hub:
 
 
 @pytest.fixture(scope="module")
-def hubs(browser: Browser, sqlite_databases: SQLiteFiles, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Hub]]:
+def hubs(
+    browser: Browser, sqlite_databases: SQLiteFiles, provider_of_all: Provider, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Hub]]:
     """One that is crowded, and one that is empty."""
     with ExitStack() as at_the_end:
         hubs = {}
@@ -127,7 +136,7 @@ def hubs(browser: Browser, sqlite_databases: SQLiteFiles, tmp_path_factory: pyte
             db.connect(url)
             filled = fill() if name == "crowded" else {"people": {"nobody": None}, "refs": {}}
             db.disconnect()
-            server = Server(tmp_path_factory.mktemp(name) / "server", url)
+            server = Server(tmp_path_factory.mktemp(name) / "server", url, **provider_of_all.settings)
             server.start()
             at_the_end.callback(server.stop)
             hubs[name] = Hub(server.url, browser, filled["people"], filled["refs"], at_the_end)
@@ -162,12 +171,16 @@ LOOKED_AT = [  # as whom, and at what
     ("/me", "author"),
     ("/me", "sponsor"),
     ("/me", "leader"),
+    ("/me/sessions", "leader"),
+    ("/me/sessions", "newcomer"),
     ("/developers", "nobody"),
     ("/sign-in", "nobody"),
     ("/sign-out", "newcomer"),
+    ("/sign-out/staff", "nobody"),
 ]
 EMPTY = ["/", "/ideas", "/ideas?sort=waiting", "/ideas?q=none", "/board", "/sign-in"]
 REFUSED = {
+    400: ("/sign-in/callback", "nobody"),
     401: ("/me", "nobody"),
     403: ("/ideas/{own}/edit", "newcomer"),
     404: ("/ideas/zzzzzzzz", "nobody"),
@@ -179,6 +192,7 @@ FORMS = [  # as whom, on which page, which form, and what is typed into it, whic
     ("newcomer", "/ideas/{due}", "form[action$='/comments']", {"body": ""}),
     ("sponsor", "/ideas/{due}", "form[action$='/answers']", {"text": ""}),
     ("leader", "/board", "form[action$='/moves']", {"reason": ""}),
+    ("leader", "/me/sessions", "form[action$='/tokens']", {"name": ""}),
 ]
 
 

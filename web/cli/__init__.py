@@ -15,6 +15,7 @@ from ideas_hub.errors import Invalid, Refusal
 from ideas_hub.people import Kind, Role, add_person, name_lead
 from ideas_hub.sessions import make_token
 from ideas_hub.settings import add_theme, change_settings, current_settings
+from ideas_hub.sign_on import forget_sign_on
 from web.cli import demo, play, verifying
 from web.cli.importing import READERS, running
 
@@ -71,6 +72,14 @@ def person_add(email: str, name: str, kind: str, team: str | None, directorate: 
     held = [Role(role) for role in roles]
     ref = add_person(email, name=name, kind=Kind(kind), team=team, directorate=directorate, roles=held)
     click.echo(f"{name} ({ref})")
+
+
+@person.command("unlink")
+@click.argument("email")
+@plainly
+def person_unlink(email: str) -> None:
+    """Let whoever next comes by the council's sign-in with that address be that person, as when the hub was registered anew."""
+    forget_sign_on(email)
 
 
 @click.command("token")

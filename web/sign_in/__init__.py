@@ -1,6 +1,6 @@
-"""Signing in and out. In demo mode one chooses somebody by name; no other way is there yet, and the page says so."""
+"""Signing in and out. Staff come by what the council has already (`staff.py`); in demo mode one chooses somebody by name."""
 
-from flask import Blueprint, Flask, current_app, redirect, render_template, request
+from flask import Blueprint, Flask, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from ideas_hub.errors import Invalid, Missing, _
@@ -43,8 +43,9 @@ def sign_out() -> ResponseReturnValue:
     """GET asks, since it must not write."""
     if request.method == "GET":
         return render_template("sign_in/out.html") if actor().is_somebody else redirect("/sign-in", 303)
+    by_staff = session.came_by_staff() and current_app.extensions["staff_sign_in"]
     session.sign_out()
-    return done("/")
+    return done(url_for("staff.signed_out") if by_staff else "/")
 
 
 def _is_demo() -> bool:
