@@ -8,6 +8,8 @@ from datetime import timedelta
 from ideas_hub.answers import tell_overdue
 from ideas_hub.claims import forget_claims
 from ideas_hub.drafts import forget_drafts
+from ideas_hub.links import forget_links
+from ideas_hub.outbox import forget_mails
 from ideas_hub.sessions import end_expired
 
 BATCH = 100
@@ -30,6 +32,8 @@ CHORES = (
     Chore(end_expired, timedelta(minutes=5)),
     Chore(forget_claims, timedelta(minutes=5)),
     Chore(forget_drafts, timedelta(hours=1)),
+    Chore(forget_links, timedelta(minutes=5)),
+    Chore(forget_mails, timedelta(hours=1)),
 )
 
 

@@ -20,6 +20,8 @@ from ideas_hub import (  # noqa: F401  every file with a table
     ideas,
     imports,
     lessons,
+    links,
+    outbox,
     people,
     search,
     sessions,

@@ -20,6 +20,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ["events", "ideas_hub", "web", "wsgi"]  # each may import those before it
 READING_ORDER = [
     "errors",
+    "addresses",
     "clock",
     "db",
     "claims",
@@ -27,6 +28,8 @@ READING_ORDER = [
     "permissions",
     "settings",
     "sessions",
+    "outbox",
+    "links",
     "search",
     "texts",
     "differences",
@@ -38,6 +41,7 @@ READING_ORDER = [
     "votes",
     "authors",
     "comments",
+    "pending",
     "trials",
     "lessons",
     "merges",

@@ -145,8 +145,11 @@ def test_what_stands_is_found_after_the_search_has_been_made_anew(hub):
         for table in sorted(sa.inspect(connection).get_table_names(), reverse=True):
             if re.fullmatch("search_(idea|said)(_(public|staff|leadership))?", table):
                 connection.execute(sa.text(f"DROP TABLE {table}"))
-        for index in ("ix_idea_place", "ix_idea_stage_due", "ix_answer_clock_stopped"):
+        for index in ("ix_idea_place", "ix_idea_stage_due", "ix_answer_clock_stopped", "ix_person_mailbox"):
             connection.execute(sa.text(f"DROP INDEX {index}"))
+        for table in ("mail_link", "mail"):
+            connection.execute(sa.text(f"DROP TABLE {table}"))
+        connection.execute(sa.text("ALTER TABLE person DROP COLUMN mailbox"))
         connection.execute(sa.text("ALTER TABLE idea DROP COLUMN place_key"))
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '0006'"))
         for table in ("search_public", "search_staff", "search_leadership", "search_entry"):
@@ -157,3 +160,24 @@ def test_what_stands_is_found_after_the_search_has_been_made_anew(hub):
     } == before
     found = finding.list_ideas(make.staff(), Wanted(question="kestrels", places=frozenset({"mill rd"}))).items
     assert [card.ref for card in found] == [ref]
+
+
+def test_people_of_before_have_their_mailbox_and_who_has_two_accounts_keeps_both(hub):
+    first = add_person("ann.lee@gmail.com", name="Ann", kind=Kind.RESIDENT)
+    bob = add_person("Bob+ideas@example.org", name="Bob", kind=Kind.RESIDENT)
+    with hub.engine.begin() as connection:
+        connection.execute(sa.text("DROP INDEX ix_person_mailbox"))
+        for table in ("mail_link", "mail"):
+            connection.execute(sa.text(f"DROP TABLE {table}"))
+        connection.execute(sa.text("ALTER TABLE person DROP COLUMN mailbox"))
+        added = "INSERT INTO person (ref, email, name, kind) VALUES ('second', 'annlee@gmail.com', 'Ann', 'resident')"
+        connection.execute(sa.text(added))
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0008'"))
+    assert schema.migrate() == schema.newest()
+    with db.reading() as session:
+        people = {row.ref: (row.email, row.mailbox) for row in session.scalars(sa.select(Person))}
+    assert people == {
+        first: ("ann.lee@gmail.com", "annlee@gmail.com"),
+        bob: ("bob+ideas@example.org", "bob@example.org"),
+        "second": ("annlee@gmail.com", None),
+    }

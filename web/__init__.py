@@ -21,6 +21,7 @@ from web import (
     audiences,
     authors,
     board,
+    by_email,
     cli,
     comments,
     compression,
@@ -34,9 +35,11 @@ from web import (
     home,
     ideas,
     limits,
+    mail,
     me,
     moves,
     once,
+    outbox,
     pages,
     ready,
     session,
@@ -46,12 +49,14 @@ from web import (
     text,
     votes,
 )
+from web.sign_in import by_link
 
 MOST_BYTES = 1024 * 1024  # of one request: more than any text may hold, so that one that is too long is named, and kept
 
 READING = (home, board, feeds, sharing, developers)
-ACTING = (ideas, votes, comments, sponsors, moves, answers, audiences, authors, me, drafts, appearance, sign_in)
-PARTS = (compression, text, errors, limits, session, once, headers, pages, health, *READING, *ACTING, api, cli)
+ACTING = (ideas, votes, comments, sponsors, moves, answers, audiences, authors, me, drafts, appearance)
+COMING = (sign_in, by_link, by_email, outbox)
+PARTS = (compression, text, errors, limits, session, once, headers, pages, health, mail, *READING, *ACTING, *COMING, api, cli)
 
 
 @dataclass(frozen=True, slots=True)

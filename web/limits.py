@@ -33,9 +33,11 @@ A_MINUTE = {  # how often, by what is done: for a person, and for a network of p
     "vote": (300, 600),
     "write": (30, 300),
     "act": (120, 300),
+    "ask": (10, 60),  # for a link by mail
     "keep": (120, 120),  # drafts, while somebody types
 }
 WRITES = ("/ideas", "/ideas/new", "/comments", "/answers")  # where what people write is posted to
+ASKS = ("/by-email", "/sign-in/email", "/again")  # where a mail comes of it
 UNCOUNTED = {"static", "health.healthz"}
 COUNTED = "ideas_hub.counted"  # what a request carries that was counted before it came to the application
 # Seconds that Redis has; where it does not answer, the counts of this process must do. It is asked again after 1, 2, 4 … 32 s.
@@ -153,6 +155,8 @@ def _what() -> str:
     rule = str(request.url_rule or "")
     if request.method in SAFE:
         return "draw" if rule.endswith("/card.png") else "read"
+    if rule.endswith(ASKS):
+        return "ask"
     if "/drafts" in rule:
         return "keep"
     if "/vote" in rule:
