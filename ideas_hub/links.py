@@ -184,7 +184,7 @@ def _put_link(session: Session, email: str, *, key: str, act: Mapping[str, Any],
 
 
 def summary(act: Mapping[str, Any]) -> dict[str, Any]:
-    """Of what waits, as much as a mail says: nothing that somebody could have typed to have it sent to others."""
+    """Of what waits, as much as a mail says and a used link remembers: nothing that somebody could have typed."""
     return {name: act[name] for name in ("what", "idea") if name in act}
 
 
@@ -215,13 +215,13 @@ def link_by_code(session: Session, browser: str, code: str, *, key: str) -> Mail
 
 
 def use(link: MailLink) -> None:
-    """Step: the link has been used, and nothing of what waited for it is kept."""
+    """Step: the link has been used, and no word of what waited for it is kept."""
     check_open(link)
     _end(link)
 
 
 def _end(link: MailLink) -> None:
-    link.used_at, link.act, link.name = now(), {}, ""
+    link.used_at, link.act, link.name = now(), summary(link.act), ""
 
 
 def drop_links(session: Session, mailbox: str) -> None:

@@ -122,7 +122,7 @@ def confirm_by_code(browser: str, code: str, *, key: str) -> Confirmed:
 
 
 def _confirm(session: Session, link: MailLink) -> Confirmed:
-    act = link.act
+    act = dict(link.act)
     person = resident_with(session, link.email, link.name or UNNAMED)
     links.use(link)
     session.flush()

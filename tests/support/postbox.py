@@ -47,10 +47,10 @@ class Post:
 class Postbox:
     """A mail server on this machine. `answers` are said to the next mails instead of taking them: `["451 later"]`."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, hostname: str = "127.0.0.1", **options: Any) -> None:
         self.posts: list[Post] = []
         self.answers: list[str] = []
-        self.port = free_port()
+        self.host, self.port = hostname, free_port()
         self.options = options
         self.controller: Controller | None = None
 
@@ -67,7 +67,7 @@ class Postbox:
         return "250 ok"
 
     def start(self) -> None:
-        self.controller = Controller(self, hostname="127.0.0.1", port=self.port, **self.options)
+        self.controller = Controller(self, hostname=self.host, port=self.port, **self.options)
         self.controller.start()
 
     def stop(self) -> None:
@@ -77,7 +77,7 @@ class Postbox:
 
     @property
     def url(self) -> str:
-        return f"smtp://127.0.0.1:{self.port}"
+        return f"smtp://{self.host}:{self.port}"
 
 
 @contextmanager

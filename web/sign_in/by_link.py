@@ -78,8 +78,15 @@ def _sent(form: Form, status: int = 200) -> ResponseReturnValue:
         about = whole_idea(NOBODY, asked.act["idea"]).card if "idea" in asked.act else None
     except Missing:
         return redirect("/sign-in", 303)
-    shown = watched(head, ideas=[about.ref] if about else [])
-    page = render_template("sign_in/sent.html", form=form, asked=asked, about=about, demo_mail=outbox.is_shown(), watched=shown)
+    page = render_template(
+        "sign_in/sent.html",
+        form=form,
+        asked=asked,
+        about=about,
+        demo_mail=outbox.is_shown(),
+        watched=watched(head, ideas=[about.ref] if about else []),
+        State=State,
+    )
     return page, status
 
 
