@@ -15,11 +15,12 @@ from ideas_hub.addresses import normalise_email
 from ideas_hub.comments import CommentKind, post_comment
 from ideas_hub.db import reading, shared_transaction, transaction
 from ideas_hub.drafts import write
-from ideas_hub.errors import Invalid, Refusal, RuleBroken, Sentence, _
+from ideas_hub.errors import Invalid, NotAllowed, Refusal, RuleBroken, Sentence, _
 from ideas_hub.ideas import Idea, Stage, checked, find_themes, post_idea
 from ideas_hub.links import MailLink, ask
-from ideas_hub.people import NOBODY, Actor, normalise_name, person_with, resident_with
+from ideas_hub.people import NOBODY, Actor, Kind, normalise_name, person_with, resident_with
 from ideas_hub.permissions import find
+from ideas_hub.privacy import come_back
 from ideas_hub.texts import measured
 from ideas_hub.votes import cast_vote, check_open
 
@@ -96,23 +97,24 @@ def post_later(email: str, *, key: str, name: str, themes: Sequence[str] = (), *
         return ask(session, found["email"], key=key, act=act, name=found["name"])
 
 
-def confirm(token: str) -> Confirmed:
+def confirm(token: str, *, key: str, staff: bool = True) -> Confirmed:
     """Who holds that link is the person with its address, new where nobody was; what waited for it is done, if it can be.
 
-    What can no longer be done is kept as their draft. Raises Missing, RuleBroken (used, or over) and AtWork.
+    What can no longer be done is kept as their draft. `staff`: may they come this way? Raises Missing, RuleBroken (used, or
+    over), NotAllowed (staff, where they may not) and AtWork.
     """
     with shared_transaction(f"link {token}") as session:
-        return _confirm(session, links.find_link(session, token))
+        return _confirm(session, links.find_link(session, token), key, staff)
 
 
-def confirm_by_code(browser: str, code: str, *, key: str) -> Confirmed:
+def confirm_by_code(browser: str, code: str, *, key: str, staff: bool = True) -> Confirmed:
     """As `confirm`, in the browser that asked, by the code that was sent with the link.
 
-    Raises Missing, RuleBroken (used, over, or too many wrong codes), AtWork and Invalid (a wrong code, which is counted).
+    Besides what that raises: RuleBroken after too many wrong codes, and Invalid for a wrong one, which is counted.
     """
     with shared_transaction(f"link of {browser}") as session:
         link = links.link_by_code(session, browser, code, key=key)
-        confirmed = _confirm(session, link) if link is not None else None
+        confirmed = _confirm(session, link, key, staff) if link is not None else None
     if confirmed is None:
         raise Invalid.field("code", links.WRONG_CODE)
     return confirmed
@@ -121,9 +123,12 @@ def confirm_by_code(browser: str, code: str, *, key: str) -> Confirmed:
 # Steps
 
 
-def _confirm(session: Session, link: MailLink) -> Confirmed:
+def _confirm(session: Session, link: MailLink, key: str, staff: bool) -> Confirmed:
     act = dict(link.act)
     person = resident_with(session, link.email, link.name or UNNAMED)
+    if person.kind is Kind.STAFF and not staff:
+        raise NotAllowed(_("You work for the council: sign in with the account that you have there."))
+    come_back(session, person, key)
     links.use(link)
     session.flush()
     try:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship, validat
 from events.catalogue import RightsChanged, View
 from ideas_hub.addresses import mailbox_of, normalise_email
 from ideas_hub.db import Base, add_once, new_ref, reading, record, transaction
-from ideas_hub.errors import Invalid, Missing, Sentence, _
+from ideas_hub.errors import Invalid, Missing, NotAllowed, Sentence, SignInNeeded, _
 
 # Model
 
@@ -216,6 +216,23 @@ def add_residents(names: Mapping[str, str]) -> None:
         session.add_all(people)
         session.flush()
         for person in people:
+            record(session, RightsChanged(person=person.ref))
+
+
+def change_name(actor: Actor, name: str) -> None:
+    """The actor is known by that name from now on, also beside what they wrote before. Twice is harmless.
+
+    Raises SignInNeeded, NotAllowed (staff, whose names are the council's) and Invalid.
+    """
+    if actor.person_id is None:
+        raise SignInNeeded
+    if actor.kind is Kind.STAFF:
+        raise NotAllowed(_("Your name comes from the council. Ask the people who run this hub to change it."))
+    name = normalise_name(name)
+    with transaction() as session:
+        person = session.get_one(Person, actor.person_id, with_for_update={"of": Person})
+        if person.name != name:
+            person.name = name
             record(session, RightsChanged(person=person.ref))
 
 

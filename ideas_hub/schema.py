@@ -23,6 +23,7 @@ from ideas_hub import (  # noqa: F401  every file with a table
     links,
     outbox,
     people,
+    privacy,
     search,
     sessions,
     settings,

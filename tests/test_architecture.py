@@ -41,6 +41,7 @@ READING_ORDER = [
     "votes",
     "authors",
     "comments",
+    "privacy",
     "pending",
     "trials",
     "lessons",

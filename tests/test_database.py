@@ -147,7 +147,7 @@ def test_what_stands_is_found_after_the_search_has_been_made_anew(hub):
                 connection.execute(sa.text(f"DROP TABLE {table}"))
         for index in ("ix_idea_place", "ix_idea_stage_due", "ix_answer_clock_stopped", "ix_person_mailbox"):
             connection.execute(sa.text(f"DROP INDEX {index}"))
-        for table in ("mail_link", "mail"):
+        for table in ("mail_link", "mail", "departure"):
             connection.execute(sa.text(f"DROP TABLE {table}"))
         connection.execute(sa.text("ALTER TABLE person DROP COLUMN mailbox"))
         connection.execute(sa.text("ALTER TABLE idea DROP COLUMN place_key"))
@@ -167,7 +167,7 @@ def test_people_of_before_have_their_mailbox_and_who_has_two_accounts_keeps_both
     bob = add_person("Bob+ideas@example.org", name="Bob", kind=Kind.RESIDENT)
     with hub.engine.begin() as connection:
         connection.execute(sa.text("DROP INDEX ix_person_mailbox"))
-        for table in ("mail_link", "mail"):
+        for table in ("mail_link", "mail", "departure"):
             connection.execute(sa.text(f"DROP TABLE {table}"))
         connection.execute(sa.text("ALTER TABLE person DROP COLUMN mailbox"))
         added = "INSERT INTO person (ref, email, name, kind) VALUES ('second', 'annlee@gmail.com', 'Ann', 'resident')"

@@ -15,6 +15,7 @@ from ideas_hub import db
 from ideas_hub.clock import now
 from ideas_hub.live import Live
 from web import (
+    account,
     answers,
     api,
     appearance,
@@ -55,7 +56,7 @@ MOST_BYTES = 1024 * 1024  # of one request: more than any text may hold, so that
 
 READING = (home, board, feeds, sharing, developers)
 ACTING = (ideas, votes, comments, sponsors, moves, answers, audiences, authors, me, drafts, appearance)
-COMING = (sign_in, by_link, by_email, outbox)
+COMING = (sign_in, by_link, by_email, account, outbox)
 PARTS = (compression, text, errors, limits, session, once, headers, pages, health, mail, *READING, *ACTING, *COMING, api, cli)
 
 

@@ -1,4 +1,4 @@
-"""One person a mailbox; links by mail, and the outbox"""
+"""One person a mailbox; links by mail, the outbox, and who left"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -54,6 +54,13 @@ def upgrade() -> None:
     for column in ("browser", "mail_id", "made_at"):
         op.create_index(f"ix_mail_link_{column}", "mail_link", [column], unique=False)
     op.create_index("ix_mail_link_mailbox", "mail_link", ["mailbox", "made_at"], unique=False)
+    op.create_table(
+        "departure",
+        sa.Column("mailbox", sa.String(length=64), nullable=False),
+        sa.Column("voter", sa.String(length=22), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("mailbox", name=op.f("pk_departure")),
+    )
 
 
 def give_everybody_their_mailbox() -> None:

@@ -66,7 +66,7 @@ def test_a_vote_of_somebody_without_an_account_counts_once_they_have_opened_thei
     assert (facts, votes(ref), rows(Person, Person.email == "ann@example.org")) == ([], 2, [])
     [(token, _code)] = delivered()
     with news() as facts:
-        confirmed = confirm(token)
+        confirmed = confirm(token, key=KEY)
     assert [type(fact) for fact in facts] == [VoteCast]
     assert (votes(ref), confirmed.made, confirmed.refused) == (3, ref, None)
     [ann] = rows(Person, Person.ref == confirmed.person)
@@ -80,7 +80,7 @@ def test_a_comment_and_an_idea_appear_under_the_name_that_was_chosen(hub):
     assert (comments(NOBODY, ref), len(rows(Idea))) == ([], 1)
     (first, _), (second, _) = delivered()
     with news() as facts:
-        said, posted = confirm(first), confirm(second)
+        said, posted = confirm(first, key=KEY), confirm(second, key=KEY)
     assert [type(fact) for fact in facts] == [CommentPosted, IdeaPosted]
     [comment] = comments(NOBODY, ref)
     assert (comment.ref, comment.author.name, comment.body) == (said.made, "Ann of the hill", "My mother would walk there.")
@@ -92,7 +92,7 @@ def test_a_comment_and_an_idea_appear_under_the_name_that_was_chosen(hub):
 def test_somebody_who_has_an_account_keeps_the_name_they_have(hub):
     ann = add_person("ann@example.org", name="Ann", kind=Kind.RESIDENT)
     comment_later("ANN@example.org", make.idea(), key=KEY, name="Somebody else", body="Yes.")
-    assert confirm(delivered()[0][0]).person == ann
+    assert confirm(delivered()[0][0], key=KEY).person == ann
     assert name_of("ann@example.org") == "Ann"
 
 
@@ -101,7 +101,7 @@ def test_fifty_spellings_of_one_address_are_one_voter(hub, clock):
     for spelling in SPELLINGS:
         vote_later(spelling, ref, key=KEY)
         [(token, _code)] = delivered()
-        assert confirm(token).refused is None
+        assert confirm(token, key=KEY).refused is None
         clock.goes_on(minutes=13)  # so that none is held back: not more than five an hour
     assert (votes(ref), len(rows(Vote)), len(rows(Person, Person.mailbox == "annlee@gmail.com"))) == (1, 1, 1)
 
@@ -111,7 +111,7 @@ def test_two_links_of_one_address_that_are_opened_at_the_same_moment_make_one_pe
     for spelling in ("ann@example.org", "Ann+x@example.org", "ann+y@example.org", "ann@EXAMPLE.org"):
         vote_later(spelling, ref, key=KEY)
     with ThreadPoolExecutor(4) as people:
-        done = list(people.map(lambda sent: confirm(sent[0]), delivered()))
+        done = list(people.map(lambda sent: confirm(sent[0], key=KEY), delivered()))
     assert len({confirmed.person for confirmed in done}) == 1
     assert (votes(ref), len(rows(Vote))) == (1, 1)
 
@@ -129,7 +129,7 @@ def test_what_waits_can_be_read_nowhere_and_is_forgotten_when_it_was_used(hub):
     with db.reading() as session:
         assert "ann" not in repr(session.execute(sa.select(log.event_table)).all())
     for token, _code in delivered():
-        confirm(token)
+        confirm(token, key=KEY)
     assert "Quetzalcoatlus" not in repr(everything()["mail_link"])
 
 
@@ -183,7 +183,7 @@ def test_a_vote_that_can_no_longer_be_counted_signs_in_all_the_same_and_says_why
     vote_later("ann@example.org", ref, key=KEY)
     make.moved(ref, "declined")
     with news() as facts:
-        confirmed = confirm(delivered()[0][0])
+        confirmed = confirm(delivered()[0][0], key=KEY)
     assert "closed" in str(confirmed.refused)
     assert (facts, votes(ref), confirmed.made) == ([], 1, None)
     assert rows(Person, Person.ref == confirmed.person)
@@ -196,7 +196,7 @@ def test_words_that_can_no_longer_be_posted_are_kept_as_a_draft_behind_what_stoo
         comment_later("ann@example.org", ref, key=KEY, name="Ann", body=body)
     make.moved(ref, "merged")
     for token, _code in delivered():
-        confirmed = confirm(token)
+        confirmed = confirm(token, key=KEY)
         assert "merged" in str(confirmed.refused)
     draft = drafts(make.actor(confirmed.person))[f"comment-{ref}"]
     assert draft.values["body"] == ("My first words.\n\nMy second.",)
@@ -209,7 +209,7 @@ def test_an_idea_whose_theme_went_is_kept_as_a_draft(hub):
     post_later("ann@example.org", key=KEY, name="Ann", themes=["parks"], **TEXTS)
     with db.transaction() as session:
         session.execute(sa.text("DELETE FROM theme"))
-    confirmed = confirm(delivered()[0][0])
+    confirmed = confirm(delivered()[0][0], key=KEY)
     assert confirmed.refused is not None
     assert drafts(make.actor(confirmed.person))["post"].values["title"] == ("Warm rooms",)
 
@@ -219,7 +219,7 @@ def test_who_had_voted_already_has_one_vote(hub):
     ref, ann = make.idea(), make.resident()
     cast_vote(ann, ref)
     vote_later(make.address(ann), ref, key=KEY)
-    confirm(delivered()[0][0])
+    confirm(delivered()[0][0], key=KEY)
     assert votes(ref) == 1
 
 
@@ -232,17 +232,17 @@ def test_a_link_works_once_and_for_ten_minutes_from_when_it_was_sent(hub, clock)
     [(token, _code)] = delivered()
     clock.goes_on(seconds=LASTS.total_seconds() - 1)
     assert link_with(token).state is State.OPEN
-    confirm(token)
+    confirm(token, key=KEY)
     with refused(RuleBroken):
-        confirm(token)
+        confirm(token, key=KEY)
     ask_for_link("ann@example.org", key=KEY)
     [(late, _code)] = delivered()
     clock.goes_on(seconds=LASTS.total_seconds())
     assert link_with(late).state is State.OVER
     with refused(RuleBroken):
-        confirm(late)
+        confirm(late, key=KEY)
     with refused(Missing):
-        confirm("made up")
+        confirm("made up", key=KEY)
 
 
 def test_a_link_that_is_used_twice_at_the_same_moment_is_used_once(hub):
@@ -252,7 +252,7 @@ def test_a_link_that_is_used_twice_at_the_same_moment_is_used_once(hub):
 
     def use(_number):
         try:
-            return confirm(token).made
+            return confirm(token, key=KEY).made
         except (RuleBroken, AtWork) as refusal:
             return refusal
 
@@ -271,7 +271,7 @@ def test_what_waits_for_a_link_that_came_too_late_gets_a_new_one(hub, clock):
     [(token, code)] = delivered()
     assert token != late
     with refused(RuleBroken):
-        confirm(late)
+        confirm(late, key=KEY)
     with pytest.raises(Invalid):
         confirm_by_code(browser, late_code if late_code != code else "x", key=KEY)
     assert confirm_by_code(browser, code, key=KEY).made == ref
@@ -305,7 +305,7 @@ def test_the_code_works_in_the_browser_that_asked_and_ends_the_link(hub):
             confirm_by_code(other, code, key=KEY)
     assert confirm_by_code(browser, f" {code[:3]} {code[3:]} ", key=KEY).made == ref
     with refused(RuleBroken):
-        confirm(token)
+        confirm(token, key=KEY)
     with refused(Missing):
         confirm_by_code("another browser", code, key=KEY)
 
@@ -320,14 +320,14 @@ def test_after_three_wrong_codes_only_the_link_is_left(hub):
     for guess in (code, wrong):
         with refused(RuleBroken):
             confirm_by_code(browser, guess, key=KEY)
-    confirm(token)
+    confirm(token, key=KEY)
 
 
 @rule
 def test_the_link_ends_the_code(hub):
     browser = ask_for_link("ann@example.org", key=KEY)
     [(token, code)] = delivered()
-    confirm(token)
+    confirm(token, key=KEY)
     with refused(RuleBroken):
         confirm_by_code(browser, code, key=KEY)
     with nothing_written():

@@ -301,3 +301,36 @@ def test_the_measure_finds_what_a_look_up_more_would_cost():
     one, other = [answer() for _ in range(500)], [answer() for _ in range(500)]
     assert told_apart(one, other) < 4
     assert told_apart(one, [time + 0.15 for time in other]) > 4
+
+
+# One's own account
+
+
+@rule
+def test_a_resident_changes_their_name_and_leaves(visit):
+    ann = make.resident("Ann Lee")
+    ref, browser, elsewhere = make.idea(ann), visit(ann), visit(ann)
+    assert "/me/name" in browser.get("/me").text
+    assert press(browser, "/me/name", name=" ").status_code == 422
+    assert press(browser, "/me/name", name="Ann of the hill").location == "/me"
+    assert "Ann of the hill" in visit().get(f"/ideas/{ref}").text
+    assert press(browser, "/me/leave").location == "/me/left"
+    assert browser.get("/me/left").status_code == 200
+    assert [who.get("/me").status_code for who in (browser, elsewhere)] == [401, 401]
+    page = visit().get(f"/ideas/{ref}").text
+    assert "Ann of the hill" not in page
+    assert "Somebody who left" in page
+    staff = visit(make.staff())
+    assert "Your account is the council" in staff.get("/me/leave").text
+    assert "/me/leave" not in staff.get("/me").text
+
+
+@rule
+def test_staff_come_by_mail_only_where_the_council_has_no_sign_in_of_its_own(visit, mails, monkeypatch):
+    bob = make.staff("Bob")
+    for may_they, status in ((True, 303), (False, 403)):
+        monkeypatch.setattr("web.sign_in.by_link.staff_may", lambda may_they=may_they: may_they)
+        browser = visit()
+        press(browser, "/sign-in/email", browser.get("/sign-in").text, email=make.address(bob))
+        assert press(browser, mails()[-1].link).status_code == status
+        assert browser.get("/me").status_code == (200 if may_they else 401)

@@ -65,7 +65,7 @@ def test_a_mail_says_who_we_are_and_what_to_do_in_words_and_in_html(sending, box
     assert "“Benches &amp; &lt;buses&gt;”" in post.html
     assert f"https://ideas.example.gov.uk{post.link}" in post.text
     assert post.code in post.html.replace(" ", "")
-    assert confirm(post.link.rpartition("/")[2]).made == ref
+    assert confirm(post.link.rpartition("/")[2], key=str(sending.secret_key)).made == ref
 
 
 def test_a_mail_server_that_is_down_for_an_hour_loses_nothing(sending, box, clock, caplog):
@@ -97,7 +97,7 @@ def test_a_link_that_had_to_wait_for_the_mail_server_has_its_ten_minutes(sending
     box.start()
     send(sending)
     clock.goes_on(minutes=9)
-    assert confirm(box.posts[0].link.rpartition("/")[2]).made == ref
+    assert confirm(box.posts[0].link.rpartition("/")[2], key=str(sending.secret_key)).made == ref
 
 
 def test_what_the_server_puts_off_is_sent_later_under_the_same_name(sending, box, clock, monkeypatch):
