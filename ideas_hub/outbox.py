@@ -173,6 +173,12 @@ def _claimed(session: Session, letter: Letter) -> Mail | None:
 # Queries
 
 
+def is_mail_due() -> bool:
+    """Is there a mail to be claimed? Asked often, and changes nothing."""
+    with reading() as session:
+        return session.scalar(select(Mail.id).where(Mail.due_at <= now()).limit(1)) is not None
+
+
 def unsent_mails(limit: int = 100) -> list[Waiting]:
     """Mails that wait or were given up, the oldest first."""
     with reading() as session:

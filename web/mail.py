@@ -24,7 +24,7 @@ from flask_babel import gettext
 from ideas_hub.clock import now
 from ideas_hub.errors import Busy, Missing
 from ideas_hub.links import code_of, token_of
-from ideas_hub.outbox import Letter, claim_mails, mail_failed, mail_sent, put_back_mail
+from ideas_hub.outbox import Letter, claim_mails, is_mail_due, mail_failed, mail_sent, put_back_mail
 from ideas_hub.people import NOBODY
 from ideas_hub.settings import current_settings
 from ideas_hub.whole import whole_idea
@@ -150,7 +150,7 @@ class Postman:
 
     def send_due(self) -> int:
         """Send one batch of what is due, and return of how many is known now what became of them."""
-        letters = claim_mails(BATCH)
+        letters = claim_mails(BATCH) if is_mail_due() else []
         waiting = list(letters)
         try:
             if letters:
@@ -178,8 +178,8 @@ class Postman:
         try:
             hand_over(message)
         except smtplib.SMTPRecipientsRefused as refusal:
-            code = next(iter(refusal.recipients.values()))[0]
-            self._failed(letter, refusal, for_good=500 <= code < 600)
+            code, said = next(iter(refusal.recipients.values()))  # not the refusal itself, which names the address
+            self._failed(letter, f"{code} {said.decode(errors='replace')}", for_good=500 <= code < 600)
         except (smtplib.SMTPSenderRefused, smtplib.SMTPDataError) as refusal:
             self._failed(letter, refusal)
         except smtplib.SMTPNotSupportedError as refusal:  # an address that this server cannot write
@@ -187,9 +187,10 @@ class Postman:
         else:
             mail_sent(letter)
 
-    def _failed(self, letter: Letter, error: Exception, *, for_good: bool = False) -> None:
-        if mail_failed(letter, f"{type(error).__name__}: {error}", for_good=for_good):
-            logger.error("mail %s (%s) was given up after %d attempts: %s", letter.ref, letter.kind, letter.tries, error)
+    def _failed(self, letter: Letter, error: Exception | str, *, for_good: bool = False) -> None:
+        why = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
+        if mail_failed(letter, why, for_good=for_good):
+            logger.error("mail %s (%s) was given up after %d attempts: %s", letter.ref, letter.kind, letter.tries, why)
 
     def _note(self, away: Exception | None) -> None:
         """One line when the mail server goes, and one when it is back."""

@@ -126,3 +126,18 @@ def test_a_newcomer_posts_an_idea_in_the_demo_and_follows_the_link_that_the_demo
     phone.wait_for_url("**/ideas/*")
     assert "Lend us the minibus" in phone.inner_text("h1")
     assert "Ann" in phone.inner_text("main")
+
+
+@pytest.mark.sqlite_only  # the database has no part in it
+def test_what_was_typed_is_put_back_after_a_crash_but_not_whose_it_was(
+    town: Town, server: Callable[..., Server], visitor: Visitors
+):
+    hub = server()
+    library = visitor(hub.url, **PHONE)
+    library.goto(f"/ideas/{town.benches}")
+    for name, text in {"body": "Half a thought", "name": "Ann", "email": "ann@example.org"}.items():
+        library.fill(f"#say form [name={name}]", text)
+    library.reload()
+    library.wait_for_function("document.querySelector('#say form [name=body]').value === 'Half a thought'")
+    assert [library.input_value(f"#say form [name={name}]") for name in ("name", "email")] == ["", ""]
+    assert "ann@example.org" not in library.evaluate("JSON.stringify(localStorage)")

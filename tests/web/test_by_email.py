@@ -13,9 +13,12 @@ from ideas_hub.people import NOBODY, Person
 from ideas_hub.votes import cast_vote
 from ideas_hub.whole import whole_idea
 from tests import make
+from tests.support.hub import environment
 from tests.support.likeness import told_apart
 from tests.support.postbox import in_folder
 from tests.support.witness import nothing_written, rows
+from web import create_app
+from web.config import from_environment
 
 TEXTS = {"title": "Warm rooms", "problem": "It is cold.", "proposal": "Open them."}
 OURS = {"Origin": "http://127.0.0.1:8000"}
@@ -334,3 +337,23 @@ def test_staff_come_by_mail_only_where_the_council_has_no_sign_in_of_its_own(vis
         press(browser, "/sign-in/email", browser.get("/sign-in").text, email=make.address(bob))
         assert press(browser, mails()[-1].link).status_code == status
         assert browser.get("/me").status_code == (200 if may_they else 401)
+
+
+@rule
+def test_one_network_is_sent_so_many_mails_in_a_minute_and_another_is_not_shut_out(hub, database_url, monkeypatch):
+    app = create_app(from_environment(environment(database_url, RATE_LIMITS="on")))
+    ref = make.idea()
+
+    def asked(number, network):
+        form = {"email": f"a{number}@example.org"}
+        there = {"REMOTE_ADDR": network}
+        return app.test_client().post(f"/ideas/{ref}/vote/by-email", data=form, headers=OURS, environ_base=there)
+
+    moment = time.time() // 60 * 60 + 5
+    monkeypatch.setattr(time, "time", lambda: moment)  # all in one minute
+    assert {asked(number, "192.0.2.1").status_code for number in range(60)} == {303}
+    refused = asked(60, "192.0.2.1")
+    assert refused.status_code == 429
+    assert int(refused.headers["Retry-After"]) > 0
+    assert asked(61, "192.0.2.2").status_code == 303
+    assert app.test_client().get(f"/ideas/{ref}", environ_base={"REMOTE_ADDR": "192.0.2.1"}).status_code == 200

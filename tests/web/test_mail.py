@@ -120,7 +120,8 @@ def test_an_address_that_does_not_exist_is_given_up_at_once_and_the_others_get_t
     assert sorted(post.to for post in box.posts) == ["ann@example.org", "bob@example.org"]
     [mail] = unsent_mails()
     assert (mail.due_at, "550" in mail.error) == (None, True)
-    assert "given up after 1 attempts" in caplog.text
+    assert "given up after 1 attempts: 550 nobody here" in caplog.text
+    assert "nobody@example.org" not in caplog.text
 
 
 def test_a_mail_that_cannot_be_written_keeps_no_other_back(sending, box, caplog):

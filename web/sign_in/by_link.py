@@ -104,9 +104,10 @@ def open_link(token: str) -> ResponseReturnValue:
     if sessions.is_safe():
         return _link(asked, token)
     try:
-        return _signed_in(confirm(token, key=key(), staff=staff_may()))
+        confirmed = confirm(token, key=key(), staff=staff_may())
     except RuleBroken:
         return _link(link_with(token), token, 409)
+    return _signed_in(confirmed)
 
 
 @blueprint.post("/sign-in/link/<token>/again")
