@@ -209,8 +209,8 @@ def serve(app: Flask) -> None:
 
         database.committed = committed
         wakeups.start()
-    worker = Worker()
-    for loop in (relay.run, worker.run):
+    worker, postman = Worker(), app.extensions["postman"]
+    for loop in (relay.run, worker.run, postman.run):
         threading.Thread(target=loop, daemon=True).start()
     try:
         door = Door(app, settings.host, settings.port)
@@ -226,6 +226,7 @@ def serve(app: Flask) -> None:
     leaving.set()
     door.close()
     worker.stop()
+    postman.stop()
     gateway.say_goodbye()
     if dropped := door.wait(until):
         logger.warning("%d connections did not end within %g seconds, and were cut", dropped, FAREWELL)

@@ -8,6 +8,8 @@ from datetime import timedelta
 from ideas_hub.answers import tell_overdue
 from ideas_hub.claims import forget_claims
 from ideas_hub.drafts import forget_drafts
+from ideas_hub.links import forget_links
+from ideas_hub.outbox import forget_mails
 from ideas_hub.sessions import SELDOM, end_expired, note_uses
 
 BATCH = 100
@@ -31,6 +33,8 @@ CHORES = (
     Chore(note_uses, SELDOM),
     Chore(forget_claims, timedelta(minutes=5)),
     Chore(forget_drafts, timedelta(hours=1)),
+    Chore(forget_links, timedelta(minutes=5)),
+    Chore(forget_mails, timedelta(hours=1)),
 )
 
 

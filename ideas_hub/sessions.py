@@ -17,11 +17,12 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 from events.catalogue import SessionEnded
 from events.moment import Moment
 from events.prepared import Prepared
+from ideas_hub.addresses import normalise_email
 from ideas_hub.claims import once
 from ideas_hub.clock import now
 from ideas_hub.db import Base, glance, reading, record, transaction
 from ideas_hub.errors import Invalid, Missing, RuleBroken, _
-from ideas_hub.people import NOBODY, Actor, Person, Role, RoleHeld, Team, Words, normalise_email, person_by_ref
+from ideas_hub.people import NOBODY, Actor, Person, Role, RoleHeld, Team, Words, person_by_ref, person_with
 
 SESSION_LASTS = timedelta(days=30)
 LONGEST_NAME, LONGEST_TOKEN, MOST_TOKENS = 80, 365, 20  # characters, days, and how many one may make on one's own page
@@ -121,7 +122,7 @@ def start_session(person: str, whence: Whence = NOWHERE) -> str:
 def make_token(email: str, days: int) -> str:
     """Make an API token for the person with that address, and return it: it is not shown again. Raises Missing."""
     with transaction() as session:
-        person = session.scalar(select(Person).where(Person.email == normalise_email(email)))
+        person = person_with(session, normalise_email(email))
         if person is None:
             raise Missing
         return grant(session, person, Means.TOKEN, timedelta(days=days))

@@ -11,9 +11,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from events.catalogue import RightsChanged
+from ideas_hub.addresses import normalise_email
 from ideas_hub.db import Base, record, transaction
 from ideas_hub.errors import Clash, Missing, _
-from ideas_hub.people import Kind, Person, Role, RoleHeld, find_or_add_team, normalise_email
+from ideas_hub.people import Kind, Person, Role, RoleHeld, find_or_add_team, person_with
 from ideas_hub.sessions import NOWHERE, Credential, Means, Whence, end_all, grant
 
 LASTS = timedelta(hours=12)  # a working day: who was shut out there is shut out here on the next
@@ -69,7 +70,7 @@ def sign_on(voucher: Voucher, whence: Whence = NOWHERE) -> str:
 def forget_sign_on(email: str) -> None:
     """Whoever next signs in with that address becomes that person, by whatever subject. Raises Missing."""
     with transaction() as session:
-        person = session.scalar(select(Person).where(Person.email == normalise_email(email)))
+        person = person_with(session, normalise_email(email))
         if person is None:
             raise Missing
         for known in session.scalars(select(SignOn).where(SignOn.person_id == person.id)):
@@ -110,7 +111,7 @@ _COMES_BY = select(SignOn.subject)
 
 
 def _with_address(session: Session, email: str | None) -> Person | None:
-    return session.scalar(select(Person).where(Person.email == email)) if email else None
+    return person_with(session, email) if email else None
 
 
 def _follow(session: Session, person: Person, voucher: Voucher) -> None:

@@ -20,6 +20,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ["events", "ideas_hub", "web", "wsgi"]  # each may import those before it
 READING_ORDER = [
     "errors",
+    "addresses",
     "clock",
     "db",
     "claims",
@@ -28,6 +29,8 @@ READING_ORDER = [
     "settings",
     "sessions",
     "sign_on",
+    "outbox",
+    "links",
     "search",
     "texts",
     "differences",
@@ -39,6 +42,8 @@ READING_ORDER = [
     "votes",
     "authors",
     "comments",
+    "privacy",
+    "pending",
     "trials",
     "lessons",
     "merges",

@@ -163,3 +163,24 @@ def test_what_stands_is_found_after_the_search_has_been_made_anew(hub):
     } == before
     found = finding.list_ideas(make.staff(), Wanted(question="kestrels", places=frozenset({"mill rd"}))).items
     assert [card.ref for card in found] == [ref]
+
+
+def test_people_of_before_have_their_mailbox_and_who_has_two_accounts_keeps_both(hub):
+    first = add_person("ann.lee@gmail.com", name="Ann", kind=Kind.RESIDENT)
+    bob = add_person("Bob+ideas@example.org", name="Bob", kind=Kind.RESIDENT)
+    with hub.engine.begin() as connection:
+        connection.execute(sa.text("DROP INDEX ix_person_mailbox"))
+        for table in ("mail_link", "mail", "departure"):
+            connection.execute(sa.text(f"DROP TABLE {table}"))
+        connection.execute(sa.text("ALTER TABLE person DROP COLUMN mailbox"))
+        added = "INSERT INTO person (ref, email, name, kind) VALUES ('second', 'annlee@gmail.com', 'Ann', 'resident')"
+        connection.execute(sa.text(added))
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0009'"))
+    assert schema.migrate() == schema.newest()
+    with db.reading() as session:
+        people = {row.ref: (row.email, row.mailbox) for row in session.scalars(sa.select(Person))}
+    assert people == {
+        first: ("ann.lee@gmail.com", "annlee@gmail.com"),
+        bob: ("bob+ideas@example.org", "bob@example.org"),
+        "second": ("annlee@gmail.com", None),
+    }

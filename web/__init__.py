@@ -15,12 +15,14 @@ from ideas_hub import db
 from ideas_hub.clock import now
 from ideas_hub.live import Live
 from web import (
+    account,
     answers,
     api,
     appearance,
     audiences,
     authors,
     board,
+    by_email,
     cli,
     comments,
     compression,
@@ -34,9 +36,11 @@ from web import (
     home,
     ideas,
     limits,
+    mail,
     me,
     moves,
     once,
+    outbox,
     pages,
     ready,
     session,
@@ -48,13 +52,14 @@ from web import (
     votes,
 )
 from web.compiled import Compiled
-from web.sign_in import staff
+from web.sign_in import by_link, staff
 
 MOST_BYTES = 1024 * 1024  # of one request: more than any text may hold, so that one that is too long is named, and kept
 
 READING = (home, board, feeds, sharing, developers)
-ACTING = (ideas, votes, comments, sponsors, moves, answers, audiences, authors, me, sessions, drafts, appearance, sign_in, staff)
-PARTS = (compression, text, errors, limits, session, once, headers, pages, health, *READING, *ACTING, api, cli)
+ACTING = (ideas, votes, comments, sponsors, moves, answers, audiences, authors, me, sessions, drafts, appearance)
+COMING = (sign_in, staff, by_link, by_email, account, outbox)
+PARTS = (compression, text, errors, limits, session, once, headers, pages, health, mail, *READING, *ACTING, *COMING, api, cli)
 
 
 @dataclass(frozen=True, slots=True)

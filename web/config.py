@@ -1,6 +1,7 @@
 """The settings of an installation, read from the environment once, at the start. What is missing or wrong stops the start."""
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -60,6 +61,9 @@ class Config:
     staff: Issuer | SigningProxy | None  # by whom staff are signed in
     staff_roles: Mapping[str, Role]  # of what they say that somebody is; it decides on these roles, the hub on the others
 
+    mail_url: str | None
+    mail_from: str
+
     @property
     def has_several_servers(self) -> bool:
         """May there be more than one? SQLite has one."""
@@ -102,6 +106,8 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Config:
         trusted_proxies=read.number("TRUSTED_PROXIES", 0),
         staff=_staff(read),
         staff_roles=_roles(read.text("STAFF_ROLES", "")),
+        mail_url=_mail_url(read.text("MAIL_URL", "")),
+        mail_from=_mail_from(read.text("MAIL_FROM", f"ideas-hub@{urlsplit(base_url).hostname}")),
     )
 
 
@@ -192,6 +198,28 @@ def _origins(base_url: str, more: str, loopback_is_one: bool) -> tuple[str, ...]
         port = f":{parts.port}" if parts.port else ""
         own += [f"{parts.scheme}://{name}{port}" for name in ("127.0.0.1", "localhost")]
     return tuple(dict.fromkeys(own + [origin.strip().rstrip("/") for origin in more.split(",") if origin.strip()]))
+
+
+def _mail_url(url: str) -> str | None:
+    """Where mail goes; its words are read again by `web/mail.py`."""
+    if not url:
+        return None
+    try:
+        parts = urlsplit(url)
+        well = parts.scheme in ("smtp", "smtps") and parts.hostname and parts.port != 0
+    except ValueError:  # a port that is none
+        well = False
+    if not well or parts.path not in ("", "/") or parts.query not in ("", "tls=always", "tls=never"):
+        raise WrongSetting(
+            f"{PREFIX}MAIL_URL must be like smtp://user:password@host:port or smtps://…; ?tls=always or ?tls=never."
+        )
+    return url
+
+
+def _mail_from(address: str) -> str:
+    if not re.fullmatch(r"[^\s@<>,;\"]+@[^\s@<>,;\"]+", address):
+        raise WrongSetting(f"{PREFIX}MAIL_FROM must be an e-mail address, not {address!r}.")
+    return address
 
 
 def _kept_key(database_url: str) -> str:

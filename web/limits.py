@@ -33,9 +33,11 @@ A_MINUTE = {  # how often, by what is done: for a person, and for a network of p
     "vote": (300, 600),
     "write": (30, 300),
     "act": (120, 300),
+    "ask": (10, 60),  # for a link by mail
     "keep": (120, 120),  # drafts, while somebody types
 }
 WRITES = ("/ideas", "/ideas/new", "/comments", "/answers")  # where what people write is posted to
+ASKS = ("/by-email", "/sign-in/email", "/again")  # where a mail comes of it
 UNCOUNTED = {"static", "health.healthz"}
 COUNTED = "ideas_hub.counted"  # what a request carries that was counted before it came to the application
 PATIENCE: dict[str, Any] = {"socket_connect_timeout": 0.2, "socket_timeout": 0.2, "retry": Retry(NoBackoff(), 0)}  # seconds
@@ -167,6 +169,8 @@ def _what(method: str, rule: str) -> str:
     """What a request does, by its method and its route."""
     if method in SAFE:
         return "draw" if rule.endswith("/card.png") else "read"
+    if rule.endswith(ASKS):
+        return "ask"
     if "/drafts" in rule:
         return "keep"
     if "/vote" in rule:

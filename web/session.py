@@ -13,9 +13,23 @@ from ideas_hub.sessions import Identity, Means, end, identify, start_session
 from web.whence import whence
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-OPEN_TO_NOBODY = frozenset({"sign_in.sign_in", "sign_in.sign_out", "appearance.choose", "staff.ended"})  # what nobody may post to
-SHARED = frozenset({"appearance.choose"})  # whose form stands in pages that are the same for all
 FROM_MACHINES = frozenset({"staff.ended"})  # which prove what they say in another way than by a form of ours
+SHARED = frozenset(  # whose forms stand in pages that are the same for all
+    {"appearance.choose", "by_email.vote", "by_email.comment", "by_email.idea"}
+)
+OPEN_TO_NOBODY = (
+    SHARED
+    | FROM_MACHINES
+    | {  # what nobody may post to
+        "sign_in.sign_in",
+        "sign_in.sign_out",
+        "link.ask",
+        "link.on_the_way",
+        "link.code",
+        "link.open_link",
+        "link.again",
+    }
+)
 KEY = "hub"  # under which the browser's cookie keeps the secret of its session
 BY_STAFF = "staff"  # under which it keeps whom the council's own sign-in named, where the session began with that
 
@@ -74,6 +88,11 @@ def identity() -> Identity:
         g.identity = _ask(*_credentials())()
     identity: Identity = g.identity
     return identity
+
+
+def is_safe() -> bool:
+    """Does the request only read?"""
+    return request.method in SAFE
 
 
 def form_token() -> str:
@@ -139,7 +158,7 @@ def _guard() -> None:
     by_token = _credentials()[1] is Means.TOKEN
     if by_token and not actor().is_somebody:
         raise SignInNeeded
-    if request.method in SAFE or request.endpoint is None:
+    if is_safe() or request.endpoint is None:
         return
     if not actor().is_somebody and request.endpoint not in OPEN_TO_NOBODY:
         raise SignInNeeded

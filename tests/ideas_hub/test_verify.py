@@ -18,7 +18,7 @@ from ideas_hub.comments import Comment
 from ideas_hub.db import transaction
 from ideas_hub.ideas import CourseCount, Idea, StageCount
 from ideas_hub.imports import CommentRow, IdeaRow, Pseudonym, Source, bring_in, tell_imported
-from ideas_hub.people import Kind
+from ideas_hub.people import Kind, Person
 from ideas_hub.settings import change_settings
 from ideas_hub.sponsors import SponsorTerm, end_sponsorship
 from ideas_hub.stages import StageChange
@@ -153,6 +153,7 @@ HARM = {
     "a month is off": (lambda i: sa.update(CourseCount).values(count=CourseCount.count + 1), "counts of the board"),
     "an idea is gone": (lambda i: sa.update(Idea).where(Idea.ref == i["asked"]).values(ref="gone"), "facts"),
     "an import was told as more": (None, "imports"),
+    "a mailbox is another one": (lambda i: sa.update(Person).values(mailbox=Person.ref), "mailboxes"),
 }
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -24,6 +25,8 @@ from tests import make
 from tests.support.browser import sign_in
 from tests.support.hub import Server, SQLiteFiles, environment
 from tests.support.looking import complaints
+from tests.support.postbox import in_folder
+from tests.support.processes import wait_until
 from tests.support.provider import Provider
 from tests.web.test_access import ACCESS
 from web import create_app
@@ -109,6 +112,7 @@ class Hub:
     people: dict[str, Actor | None]
     refs: dict[str, str]
     at_the_end: ExitStack
+    folder: Path
     pages: dict[str, Page] = field(default_factory=dict)
 
     def visit(self, who: str, path: str) -> Page:
@@ -139,7 +143,7 @@ def hubs(
             server = Server(tmp_path_factory.mktemp(name) / "server", url, **provider_of_all.settings)
             server.start()
             at_the_end.callback(server.stop)
-            hubs[name] = Hub(server.url, browser, filled["people"], filled["refs"], at_the_end)
+            hubs[name] = Hub(server.url, browser, filled["people"], filled["refs"], at_the_end, server.folder)
         yield hubs
 
 
@@ -177,7 +181,17 @@ LOOKED_AT = [  # as whom, and at what
     ("/sign-in", "nobody"),
     ("/sign-out", "newcomer"),
     ("/sign-out/staff", "nobody"),
+    ("/ideas/{crowded}/vote/by-email", "nobody"),
+    ("/ideas/{learned}/vote/by-email", "nobody"),
+    ("/ideas/{own}/comments/by-email", "nobody"),
+    ("/ideas/new", "nobody"),
+    ("/outbox", "nobody"),
+    ("/me/name", "newcomer"),
+    ("/me/leave", "newcomer"),
+    ("/me/leave", "leader"),
+    ("/me/left", "nobody"),
 ]
+BY_MAIL = {"/sign-in/sent", "/sign-in/link/<token>"}  # looked at on the way that leads there
 EMPTY = ["/", "/ideas", "/ideas?sort=waiting", "/ideas?q=none", "/board", "/sign-in"]
 REFUSED = {
     400: ("/sign-in/callback", "nobody"),
@@ -232,6 +246,37 @@ def test_a_refused_form_says_what_is_wrong_and_keeps_what_was_typed(hubs: dict[s
     assert complaints(page) == []
 
 
+@pytest.mark.parametrize("form", ["vote", "comments", "idea"])
+def test_nothing_stands_in_the_way_of_who_comes_by_mail(hubs: dict[str, Hub], form: str):
+    hub = hubs["crowded"]
+    path = "/ideas/new" if form == "idea" else f"/ideas/{{own}}/{form}/by-email"
+    page = hub.visit("nobody", path)
+    typed = {"email": f"{form}@example.org", "name": "W" * 60, "body": LONG, "title": RTL, "problem": LONG, "proposal": RTL}
+    for name, text in typed.items():
+        if page.locator(f"main form [name={name}]").count():
+            page.fill(f"main form [name={name}]", text)
+    page.click("main form button.govuk-button")
+    page.wait_for_url("**/sign-in/sent")
+    assert complaints(page) == []
+    page.fill("[name=code]", "1")
+    with page.expect_navigation():
+        page.eval_on_selector("main form", "form => form.submit()")
+    assert "Error:" in page.title()
+    assert complaints(page) == []
+    mails = wait_until(lambda: [mail for mail in in_folder(hub.folder) if mail.to == typed["email"]], what="the mail")
+    page.goto(mails[0].link)
+    assert complaints(page) == []
+    page.goto("/outbox")
+    assert complaints(page) == []
+    page.goto(mails[0].link)
+    page.click("main form button.govuk-button")
+    page.wait_for_url("**/ideas/*")
+    page.goto(mails[0].link)
+    assert "used already" in page.inner_text("h1")
+    assert complaints(page) == []
+    del hub.pages["nobody"]  # they are somebody now
+
+
 def test_a_hub_whose_database_is_away_says_so_to_everybody(hubs: dict[str, Hub], sqlite_databases: SQLiteFiles, monkeypatch):
     app = create_app(from_environment(environment(sqlite_databases.make(demo=False), DEMO=1)))
 
@@ -251,7 +296,7 @@ def test_no_page_was_forgotten():
     """A new page is to be looked at from its first day."""
     seen = {re.sub(r"\{\w+\}", "<ref>", path).partition("?")[0] for path, _who in LOOKED_AT}
     pages = {door.removeprefix("GET ") for door in ACCESS if door.startswith("GET ") and "/api/" not in door}
-    assert pages - NO_PAGES == seen
+    assert pages - NO_PAGES == seen | BY_MAIL
 
 
 def test_the_check_finds_what_is_wrong(hubs: dict[str, Hub]):

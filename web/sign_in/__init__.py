@@ -26,14 +26,14 @@ def init_app(app: Flask) -> None:
 @blueprint.route("/sign-in", methods=["GET", "POST"])
 def sign_in() -> ResponseReturnValue:
     if request.method == "GET":
-        return _page(Form("sign-in"))
+        return page(Form("sign-in"))
     if not _is_demo():
         raise Missing
     form = sent("sign-in")
     try:
         session.sign_in(form.text("person"))
     except Missing:
-        return _page(form.refused(Invalid.field("person", _("Choose somebody from the list."))), 422)
+        return page(form.refused(Invalid.field("person", _("Choose somebody from the list."))), 422)
     landing = "/me" if actor().kind is Kind.STAFF else "/ideas"
     return done(own_path(form.value("next")) or landing)
 
@@ -52,7 +52,8 @@ def _is_demo() -> bool:
     return bool(current_app.extensions["ideas_hub"].config.demo)
 
 
-def _page(form: Form, status: int = 200) -> ResponseReturnValue:
+def page(form: Form, status: int = 200) -> ResponseReturnValue:
+    """The ways to sign in; where one of their forms was refused, with what is wrong in it."""
     if form.is_refused and wants_json():
         raise Invalid(form.errors)
     following = own_path(request.values.get("next", "")) or ""

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ideas_hub.addresses import normalise_email
 from ideas_hub.errors import Invalid
-from ideas_hub.people import normalise_email
 
 UNNAMED = "A member of staff"  # whom nobody named; the council's directory can
 
