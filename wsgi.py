@@ -19,6 +19,8 @@ import threading  # noqa: E402
 import time  # noqa: E402
 from datetime import timedelta  # noqa: E402
 from itertools import count  # noqa: E402
+from typing import Any  # noqa: E402
+from urllib.parse import unquote  # noqa: E402
 
 from eventlet import hubs, tpool, wsgi  # noqa: E402
 from eventlet.event import Event  # noqa: E402
@@ -32,10 +34,12 @@ from ideas_hub.clock import today, working_days_between  # noqa: E402
 from ideas_hub.errors import Refusal  # noqa: E402
 from web import create_app, hub  # noqa: E402
 from web.config import WrongSetting, from_environment  # noqa: E402
+from web.heads import Head, Malformed  # noqa: E402
 from web.session import handshake  # noqa: E402
 from web.wakeups import Wakeups  # noqa: E402
 from web.worker import Worker  # noqa: E402
 
+READY_AT_ONCE = 64  # sockets that are served between two turns of those who wait for a moment
 BACKLOG = 4096  # eventlet's own 50 never lets a whole council come back at once
 MOST_SOCKETS = 20_000
 AT_ONCE = 8  # connections that are taken before whoever is inside has their turn
@@ -45,14 +49,67 @@ FAREWELL = 10.0  # seconds that requests and sockets have to end when the server
 logger = logging.getLogger("ideas_hub.server")
 
 
+class Fair(hubs.epolls.Hub):
+    """eventlet's own loop serves all sockets that are ready, a thousand and more, before anybody who slept has their turn."""
+
+    def do_poll(self, seconds: float) -> list[tuple[int, int]]:
+        return self.poll.poll(seconds, READY_AT_ONCE)
+
+
+if hubs.epolls.is_available():
+    hubs.use_hub(Fair)
+
+
 class Protocol(wsgi.HttpProtocol):
     """HTTP by turns: who sends many requests at once has each answered after everybody else had a turn."""
 
     wbufsize = 2048  # each watcher has one, and answers are written in one piece anyway
+    headers: Head
 
     def handle_one_request(self) -> None:
         eventlet.sleep(0)
         super().handle_one_request()
+
+    def parse_request(self) -> bool:
+        lines = [self.raw_requestline]
+        while lines[-1] not in (b"\r\n", b"\n", b""):
+            lines.append(self.rfile.readline())
+        self.close_connection, self.request_version = True, self.default_request_version
+        try:
+            head = self.headers = Head(b"".join(lines))
+        except Malformed:
+            self.command, self.requestline = None, ""
+            self.send_error(400)
+            return False
+        self.command, self.request_version, self.close_connection = head.method, head.version, not head.keeps_alive
+        self.path = "/" + head.url.lstrip("/") if head.url.startswith("//") else head.url  # it names no other host
+        return True
+
+    def get_environ(self) -> dict[str, Any]:
+        path, _, query = self.path.partition("?")
+        environ = self.headers.environ
+        environ |= self.server.get_environ() | {
+            "REQUEST_METHOD": self.command,
+            "SCRIPT_NAME": "",
+            "RAW_PATH_INFO": path,
+            "PATH_INFO": unquote(path, encoding="latin-1"),
+            "QUERY_STRING": query,
+            "SERVER_PROTOCOL": "HTTP/1.0",
+            "REMOTE_ADDR": self.client_address[0],
+            "REMOTE_PORT": str(self.client_address[1]),
+            "eventlet.posthooks": [],
+            "eventlet.set_idle": self._set_idle,
+        }
+        is_chunked = environ.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked"
+        length = environ.get("CONTENT_LENGTH", None if is_chunked else "0")
+        asks = environ.get("HTTP_EXPECT", "").lower() == "100-continue"
+        answer = (self.wfile, b"HTTP/1.1 100 Continue\r\n") if asks else (None, None)
+        body = wsgi.Input(self.rfile, length, self.connection, *answer, chunked_input=is_chunked)
+        environ["wsgi.input"] = environ["eventlet.input"] = body
+        return environ
+
+    def _set_idle(self) -> None:
+        self.conn_state[2] = wsgi.STATE_IDLE
 
     def log_message(self, *_: object) -> None:
         """Who sends what is no HTTP has their answer, and cannot fill the log."""
@@ -71,7 +128,8 @@ class Door:
         # A second server on the same port would otherwise get every other request, and nobody would be told.
         self.listener = eventlet.listen((host, port), family=family, backlog=BACKLOG, reuse_port=False)
         # eventlet knows where a body ends that comes in chunks; unless told so, Werkzeug would not read it.
-        environ = {"wsgi.input_terminated": True}
+        name, port = self.listener.getsockname()[:2]
+        environ = {"wsgi.input_terminated": True, "SERVER_NAME": name, "SERVER_PORT": str(port)}
         options = {"log_output": False, "debug": False, "url_length_limit": LONGEST_LINE, "protocol": Protocol}
         self.server = wsgi.Server(self.listener, self.listener.getsockname(), app, environ=environ, **options)
         self.pool = eventlet.GreenPool(MOST_SOCKETS)
@@ -151,8 +209,8 @@ def serve(app: Flask) -> None:
 
         database.committed = committed
         wakeups.start()
-    worker = Worker()
-    for loop in (relay.run, worker.run):
+    worker, postman = Worker(), app.extensions["postman"]
+    for loop in (relay.run, worker.run, postman.run):
         threading.Thread(target=loop, daemon=True).start()
     try:
         door = Door(app, settings.host, settings.port)
@@ -168,6 +226,7 @@ def serve(app: Flask) -> None:
     leaving.set()
     door.close()
     worker.stop()
+    postman.stop()
     gateway.say_goodbye()
     if dropped := door.wait(until):
         logger.warning("%d connections did not end within %g seconds, and were cut", dropped, FAREWELL)

@@ -6,7 +6,7 @@ the permission of whoever is told (`ideas_hub/live.py`). The docstring of a clas
 To add a fact: write its class here, and its sentence in `ideas_hub/live.py`. A test names what is missing.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from enum import IntEnum
 from typing import Any, ClassVar
 
@@ -81,9 +81,7 @@ class Event:
 
     def data(self) -> dict[str, Any]:
         """The fact as it is stored: plain JSON values, without the audience."""
-        content = asdict(self)
-        del content["audience"]
-        return content
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "audience"}
 
     @classmethod
     def load(cls, data: dict[str, Any], audience: View | None) -> "Event":

@@ -202,16 +202,23 @@ class Gateway(Namespace):
             connection.outbox.forget()  # of what they may see no more
             self._put(Frame(NAMESPACE, "reset", text({"why": "rights"})), [connection.outbox])
             self.flush()
+        if connection.who.person is None:  # what they came in by is void: they may come again as nobody
+            self.socketio.start_background_task(self.socketio.server.disconnect, sid, namespace=NAMESPACE)
 
     # What the server asks for
 
     def say_goodbye(self) -> None:
-        """End every connection, a few at a time, so that its owner goes to another server. Nobody new is let in."""
+        """End every connection, a few at a time, so that its owner goes to another server. Nobody new is let in.
+
+        It goes by the clock: on a busy server each pause is as long as the turns of all the others take.
+        """
         self.leaving = True
-        everybody, server = list(self.connections), self.socketio.server
-        for sid in everybody:
+        everybody, server, began = list(self.connections), self.socketio.server, time.monotonic()
+        for number, sid in enumerate(everybody, 1):
             server.disconnect(sid, namespace=NAMESPACE)
-            self.socketio.sleep(min(1 / GOODBYES, LONGEST_GOODBYE / len(everybody)))
+            due = began + min(number / GOODBYES, LONGEST_GOODBYE * number / len(everybody))
+            if (early := due - time.monotonic()) > 0:
+                self.socketio.sleep(early)
         patience = time.monotonic() + HANGING_UP  # who heard that hangs up
         while time.monotonic() < patience and not all(socket.closed for socket in server.eio.sockets.values()):
             self.socketio.sleep(0.02)

@@ -44,6 +44,7 @@ from sqlalchemy.orm import Session
 
 from events.catalogue import BOARD, IDEAS, TYPES, VIEWS, Event, View, types_on
 from events.moment import Moment
+from events.prepared import Prepared
 
 logger = logging.getLogger(__name__)
 
@@ -116,7 +117,7 @@ class Entry:
         return number
 
 
-_GIVE_OUT = (
+_GIVE_OUT = Prepared(
     update(head_table)
     .where(head_table.c.id == 1)
     .values({name: head_table.c[name] + bindparam(f"n_{name}") for name in ("position", *(v.word for v in VIEWS))})
@@ -131,8 +132,7 @@ def append(session: Session, events: Sequence[Event], at: datetime, *, imported:
     """
     facts = [*((event, moment, True) for event, moment in imported), *((event, at, False) for event in events)]
     gained = {view: sum(sees(view, fact[0]) for fact in facts) for view in VIEWS}
-    connection = session.connection()  # past the Session, which looks for rows of its own in what it is given
-    given = connection.execute(_GIVE_OUT, {"n_position": len(facts), **{f"n_{view.word}": gained[view] for view in VIEWS}}).one()
+    [given] = _GIVE_OUT(session, {"n_position": len(facts), **{f"n_{view.word}": gained[view] for view in VIEWS}})
     position = given.position - len(facts)
     numbers = {view: getattr(given, view.word) - gained[view] for view in VIEWS}
     rows = []
@@ -144,12 +144,12 @@ def append(session: Session, events: Sequence[Event], at: datetime, *, imported:
             numbers[view] += sees(view, event)
             row[view.word] = numbers[view] if sees(view, event) else None
         rows.append(row)
-    connection.execute(_ADD, rows)
+    _ADD.each(session, rows)
 
 
-_ADD = insert(event_table)
-_HEAD = select(head_table).where(head_table.c.id == 1)
-_AFTER = (
+_ADD = Prepared(insert(event_table))
+_HEAD = Prepared(select(head_table).where(head_table.c.id == 1))
+_AFTER = Prepared(
     select(event_table)
     .where(event_table.c.position > bindparam("seen"))
     .order_by(event_table.c.position)
@@ -171,13 +171,13 @@ def begin(session: Session, epoch: str) -> None:
 
 def head(session: Session) -> Head:
     """How far the log has come. Read it *before* the rows of a page, and the page's cursor is never ahead of the page."""
-    row = session.execute(_HEAD).one()
+    [row] = _HEAD(session)
     return Head(row.epoch, row.position, tuple(getattr(row, view.word) for view in VIEWS))
 
 
 def after(session: Session, position: int, limit: int) -> list[Entry]:
     """Every fact behind that position, of all views and none, oldest first: what a relay tails."""
-    return _entries(session.execute(_AFTER, {"seen": position, "most": limit}))
+    return _entries(_AFTER(session, {"seen": position, "most": limit}))
 
 
 def told(session: Session, view: View, topics: Collection[str], *, after: int, upto: int, limit: int) -> list[Entry]:

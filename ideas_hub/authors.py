@@ -14,12 +14,13 @@ from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relations
 from events.catalogue import CoAuthorJoined, CoAuthorLeft
 from events.moment import Moment
 from ideas_hub import votes
+from ideas_hub.addresses import normalise_email
 from ideas_hub.answers import name_who_answers
 from ideas_hub.clock import now
 from ideas_hub.db import Base, add_once, new_ref, reading, record, transaction
 from ideas_hub.errors import Invalid, Missing, RuleBroken, SignInNeeded, _
 from ideas_hub.ideas import Authorship, Idea, Stage, touch
-from ideas_hub.people import Actor, Kind, Person, PersonCard, normalise_email
+from ideas_hub.people import Actor, Kind, Person, PersonCard
 from ideas_hub.permissions import find, require, visible_to
 
 MOST_INVITED = 10  # of an idea, at a time: an invitation is no way to write to many

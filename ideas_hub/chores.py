@@ -9,7 +9,9 @@ from ideas_hub.answers import tell_overdue
 from ideas_hub.bursts import forget_networks
 from ideas_hub.claims import forget_claims
 from ideas_hub.drafts import forget_drafts
-from ideas_hub.sessions import end_expired
+from ideas_hub.links import forget_links
+from ideas_hub.outbox import forget_mails
+from ideas_hub.sessions import SELDOM, end_expired, note_uses
 
 BATCH = 100
 
@@ -29,9 +31,12 @@ class Chore:
 CHORES = (
     Chore(tell_overdue, timedelta(minutes=1)),
     Chore(end_expired, timedelta(minutes=5)),
+    Chore(note_uses, SELDOM),
     Chore(forget_claims, timedelta(minutes=5)),
     Chore(forget_drafts, timedelta(hours=1)),
     Chore(forget_networks, timedelta(hours=1)),
+    Chore(forget_links, timedelta(minutes=5)),
+    Chore(forget_mails, timedelta(hours=1)),
 )
 
 

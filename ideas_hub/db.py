@@ -22,7 +22,7 @@ from functools import cache
 from typing import IO, Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, Engine, Insert, Row
+from sqlalchemy import Connection, Engine
 from sqlalchemy.dialects import postgresql as postgresql_dialect
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, StatementError
@@ -30,6 +30,7 @@ from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
 from events import log
 from events.catalogue import Event
+from events.prepared import DRIVER, NOTHING, Prepared
 from ideas_hub.clock import now
 from ideas_hub.errors import AtWork, Busy, Clash, _
 
@@ -98,6 +99,10 @@ class Database(ABC):
     @abstractmethod
     def writing(self) -> AbstractContextManager[Session]: ...
 
+    @abstractmethod
+    def glance(self, question: Prepared, values: Mapping[str, Any] = NOTHING) -> Sequence[Any]:
+        """What one question returns at this moment: for what is asked with every request."""
+
     @contextmanager
     def writing_alone(self, name: str) -> Iterator[Session]:
         """As `writing`; but refused at once, where somebody else is writing what has that name. Raises AtWork."""
@@ -119,15 +124,43 @@ class Database(ABC):
     def close(self) -> None: ...
 
 
+class Driver:
+    """The door to the driver of a SQLite connection. `undone` is called with the error after which its transaction is gone."""
+
+    __slots__ = ("connection", "dialect", "undone")
+
+    def __init__(self, connection: Any, dialect: sa.Dialect) -> None:
+        self.connection, self.dialect = connection, dialect
+        self.undone: Callable[[StatementError], None] | None = None
+
+    def execute(self, sql: str, values: Sequence[Any] = ()) -> Any:
+        try:
+            return self.connection.execute(sql, values)
+        except sqlite.Error as error:
+            failure = DBAPIError.instance(sql, [*values], error, sqlite.Error, hide_parameters=True, dialect=self.dialect)
+            if self.undone is not None and not self.connection.in_transaction:
+                self.undone(failure)
+            raise failure from error
+
+
 @dataclass(slots=True)
 class Group:
     """Commands on SQLite that are committed together: how many have `done` their work, and the `error` that undid it."""
 
     connection: Connection
     transaction: sa.RootTransaction
+    driver: Driver
     done: int = 0
     until: float = field(default_factory=lambda: time.monotonic() + LONGEST_GATHERING)
     error: StatementError | None = None
+
+    def __post_init__(self) -> None:
+        self.driver.undone = self.undo
+
+    def undo(self, error: StatementError) -> None:
+        """All that its commands did is gone, and nothing more is done, least of all outside a transaction."""
+        self.error = error
+        self.connection.invalidate()
 
     @property
     def takes_more(self) -> bool:
@@ -150,6 +183,8 @@ class SQLite(Database):
         self.readers = self._engine("BEGIN", "query_only=ON", "busy_timeout=250", "cache_size=-8000")
         self.writer = self._engine("BEGIN IMMEDIATE", "busy_timeout=0", pool_size=1, max_overflow=0)
         self.read_session = sessionmaker(self.readers, expire_on_commit=False)
+        self.glancing = threading.Lock()
+        self.glancer: Driver | None = None
         sa.event.listen(self.writer, "handle_error", self._notice)
 
     @property
@@ -157,8 +192,9 @@ class SQLite(Database):
         return self.writer
 
     def _engine(self, begin: str, *pragmas: str, **options: Any) -> Engine:
+        # What people wrote is a parameter, and no error shall carry it into a log.
         arguments = {"check_same_thread": False, "isolation_level": None}
-        engine = sa.create_engine(self.url, module=sqlite, connect_args=arguments, **options)
+        engine = sa.create_engine(self.url, module=sqlite, connect_args=arguments, hide_parameters=True, **options)
 
         @sa.event.listens_for(engine, "connect")
         def prepare(connection: Any, record: object) -> None:
@@ -197,6 +233,9 @@ class SQLite(Database):
 
     def close(self) -> None:
         self._let_go()
+        if self.glancer is not None:
+            self.glancer.connection.close()
+            self.glancer = None
         self.readers.dispose()
         self.writer.dispose()
 
@@ -205,17 +244,46 @@ class SQLite(Database):
         with self.read_session() as session:
             yield session
 
+    def glance(self, question: Prepared, values: Mapping[str, Any] = NOTHING) -> Sequence[Any]:
+        with self.glancing:
+            if self.glancer is None:
+                own = self.readers.raw_connection()
+                own.detach()  # the pool is for those who give back what they take
+                self.glancer = Driver(own.dbapi_connection, self.readers.dialect)
+            return question.by(self.glancer, values)
+
     @contextmanager
     def writing(self) -> Iterator[Session]:
         since = time.monotonic()
         with ExitStack() as afterwards, self.turn:
             group = self._gathering(since)
             afterwards.callback(self._settle, group)
-            with Session(group.connection, expire_on_commit=False, join_transaction_mode="create_savepoint") as session:
-                yield session
-                _finish(session)
-                session.commit()
-                group.done += 1
+            with self._savepoint(group):
+                session = Session(
+                    group.connection,
+                    expire_on_commit=False,
+                    join_transaction_mode="create_savepoint",
+                    info={DRIVER: group.driver},
+                )
+                with session:
+                    yield session
+                    _finish(session)
+                    if session.in_transaction():  # who asked prepared questions only never began one
+                        session.commit()
+
+    @contextmanager
+    def _savepoint(self, group: Group) -> Iterator[None]:
+        """What one command of the group does, all or nothing."""
+        group.driver.execute("SAVEPOINT command")
+        try:
+            yield
+        except BaseException:
+            if group.error is None:
+                group.driver.execute("ROLLBACK TO command")
+                group.driver.execute("RELEASE command")
+            raise
+        group.driver.execute("RELEASE command")
+        group.done += 1
 
     def _gathering(self, since: float) -> Group:
         """The group that takes one more command. Raises Busy where another process has been writing `since` too long ago."""
@@ -233,7 +301,8 @@ class SQLite(Database):
         try:
             while True:
                 try:
-                    return Group(connection, connection.begin())
+                    transaction = connection.begin()
+                    return Group(connection, transaction, Driver(connection.connection.dbapi_connection, self.writer.dialect))
                 except OperationalError as taken:
                     if "locked" not in str(taken.orig):
                         raise
@@ -293,13 +362,14 @@ class PostgreSQL(Database):
         options = "-c timezone=utc -c lock_timeout=10s -c idle_in_transaction_session_timeout=30s"
         alive = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
         arguments = {"options": options, **alive}
-        self.pool = sa.create_engine(
-            self.url, connect_args=arguments, pool_size=10, max_overflow=20, pool_timeout=10, pool_pre_ping=True
-        )
+        pooling = {"pool_size": 10, "max_overflow": 20, "pool_timeout": 10, "pool_pre_ping": True}
+        self.pool = sa.create_engine(self.url, connect_args=arguments, hide_parameters=True, **pooling)
         # A read sees one moment of the database, so that a page agrees with its cursor.
         readers = self.pool.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self.read_session = sessionmaker(readers, expire_on_commit=False)
         self.write_session = sessionmaker(self.pool, expire_on_commit=False)
+        # For what is asked with every request: no transaction around it, and nothing asked before it.
+        self.glances = sa.create_engine(self.url, connect_args=arguments, isolation_level="AUTOCOMMIT", pool_timeout=10)
 
     @property
     def engine(self) -> Engine:
@@ -307,11 +377,24 @@ class PostgreSQL(Database):
 
     def close(self) -> None:
         self.pool.dispose()
+        self.glances.dispose()
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
         with self.read_session() as session:
             yield session
+
+    def glance(self, question: Prepared, values: Mapping[str, Any] = NOTHING) -> Sequence[Any]:
+        try:
+            return self._glance(question, values)
+        except DBAPIError as lost:
+            if not lost.connection_invalidated:
+                raise
+            return self._glance(question, values)  # the one that was kept had been cut meanwhile; it is the pool's last such
+
+    def _glance(self, question: Prepared, values: Mapping[str, Any]) -> Sequence[Any]:
+        with self.glances.connect() as connection:
+            return connection.execute(question.statement, values).all()
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
@@ -414,6 +497,11 @@ def _finish(session: Session) -> None:
         log.append(session, recorded, now(), imported=imported)
 
 
+def glance(question: Prepared, values: Mapping[str, Any] = NOTHING) -> Sequence[Any]:
+    """What one question returns at this moment, of the open database: for what is asked with every request."""
+    return database().glance(question, values)
+
+
 def add_once(session: Session, row: Base) -> bool:
     """Insert a row unless one with its key is there, and say whether it was inserted. The database decides, not a look before."""
     columns = sa.inspect(type(row)).local_table.columns
@@ -421,29 +509,28 @@ def add_once(session: Session, row: Base) -> bool:
     return bool(add_many(session, type(row), [values]))
 
 
-def add_many(session: Session, model: type[Base], rows: Sequence[Mapping[str, Any]]) -> Sequence[Row[Any]]:
+def add_many(session: Session, model: type[Base], rows: Sequence[Mapping[str, Any]]) -> Sequence[Any]:
     """Insert those rows whose key is not there yet, and return the keys of those that were inserted."""
-    adding = _adding(model, session.get_bind().dialect.name)
-    return session.execute(adding, rows[0] if len(rows) == 1 else rows).all()
+    return _adding(model, session.get_bind().dialect.name).each(session, rows)
 
 
 def add_up(session: Session, model: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert those rows; where one with its key is there, its numbers are added to that one's."""
-    session.connection().execute(_adding_up(model, session.get_bind().dialect.name), rows)
+    _adding_up(model, session.get_bind().dialect.name).each(session, rows)
 
 
 @cache
-def _adding(model: type[Base], dialect: str) -> Insert:
+def _adding(model: type[Base], dialect: str) -> Prepared:
     table = sa.inspect(model).local_table
-    return _insert(table, dialect).on_conflict_do_nothing().returning(*table.primary_key)
+    return Prepared(_insert(table, dialect).on_conflict_do_nothing().returning(*table.primary_key))
 
 
 @cache
-def _adding_up(model: type[Base], dialect: str) -> Insert:
+def _adding_up(model: type[Base], dialect: str) -> Prepared:
     table = sa.inspect(model).local_table
     insert = _insert(table, dialect)
     sums = {column.name: column + insert.excluded[column.name] for column in table.columns if not column.primary_key}
-    return insert.on_conflict_do_update(index_elements=[*table.primary_key], set_=sums)
+    return Prepared(insert.on_conflict_do_update(index_elements=[*table.primary_key], set_=sums))
 
 
 def _insert(table: Any, dialect: str) -> Any:

@@ -166,6 +166,16 @@ def forget_drafts(limit: int = 100) -> int:
 # Steps
 
 
+def write(session: Session, actor: Actor, form: str, values: Values) -> None:
+    """Step: these words stand in the actor's draft of that form, behind those that stood there."""
+    add_once(session, Draft(person_id=actor.person_id, form=form, content={}, version=0, at=now(), gone_at=now()))
+    draft = _own(session, actor, form)
+    before = {} if draft.gone_at is not None else draft.content
+    typed = {name: ["\n\n".join([*before.get(name, ()), *values[name]])] for name in WORDS if name in values}
+    draft.content = before | {name: list(chosen) for name, chosen in values.items()} | typed
+    draft.version, draft.at, draft.gone_at = draft.version + 1, now(), None
+
+
 def use(session: Session, actor: Actor, form: str | None) -> None:
     """Step: what was drafted there has been posted. Nothing of it is left."""
     if form is not None:

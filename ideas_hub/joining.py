@@ -25,7 +25,7 @@ from ideas_hub.errors import Missing, RuleBroken, _
 from ideas_hub.ideas import Authorship, Idea
 from ideas_hub.people import Actor, Kind, Person
 from ideas_hub.permissions import require
-from ideas_hub.sessions import end_all
+from ideas_hub.sessions import Credential, end_all
 from ideas_hub.sponsors import end_term
 from ideas_hub.stages import checked_reason
 from ideas_hub.votes import Vote, VoterKey
@@ -96,7 +96,7 @@ def join_people(actor: Actor, ref: str, *, into: str, reason: str) -> None:
         for idea in ideas:
             session.refresh(idea, ["authorships"])
         _join_votes(session, person, stays, ideas)
-        end_all(session, person)
+        end_all(session, Credential.person_id == person.id)
         _join_the_rest(session, person, stays)
         person.joined_id = stays.id
         session.flush()

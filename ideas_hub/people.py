@@ -7,14 +7,15 @@ from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import ForeignKey, String, select
-from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+from sqlalchemy import ForeignKey, String, or_, select
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship, validates
 
 from events.catalogue import RightsChanged, View
 from events.moment import Moment
+from ideas_hub.addresses import mailbox_of, normalise_email
 from ideas_hub.clock import now
-from ideas_hub.db import Base, new_ref, reading, record, transaction
-from ideas_hub.errors import Invalid, Missing, Sentence, _
+from ideas_hub.db import Base, add_once, new_ref, reading, record, transaction
+from ideas_hub.errors import Invalid, Missing, NotAllowed, RuleBroken, Sentence, SignInNeeded, _
 
 # Model
 
@@ -83,6 +84,9 @@ class Person(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     ref: Mapped[str] = mapped_column(String(16), unique=True, default=new_ref)
     email: Mapped[str | None] = mapped_column(String(254), unique=True)  # without one nobody can sign in as them
+    mailbox: Mapped[str | None] = mapped_column(
+        String(254), index=True, unique=True
+    )  # what all spellings of that address have in common
     name: Mapped[str] = mapped_column(String(120))
     kind: Mapped[Kind] = mapped_column(Words(Kind))
     team_id: Mapped[int | None] = mapped_column(ForeignKey(Team.id))
@@ -92,6 +96,11 @@ class Person(Base):
     joined_id: Mapped[int | None] = mapped_column(ForeignKey("person.id", use_alter=True))  # the same human, by another address
     joined: Mapped["Person | None"] = relationship(remote_side=[id], lazy="select")
     held: Mapped[list[RoleHeld]] = relationship(lazy="selectin", cascade="all, delete-orphan")
+
+    @validates("email")
+    def _with_its_mailbox(self, _name: str, email: str | None) -> str | None:
+        self.mailbox = None if email is None else mailbox_of(email)
+        return email
 
     @property
     def one(self) -> "Person":
@@ -168,15 +177,6 @@ HUB = Actor(name="Ideas Hub")  # who acts when nobody does: the clock, and whoev
 # Rules
 
 
-def normalise_email(address: str) -> str:
-    """One spelling for an address; raises Invalid for what is none."""
-    address = address.strip().casefold()
-    local, at, domain = address.rpartition("@")
-    if not at or not local or "." not in domain or any(letter.isspace() for letter in address) or len(address) > 254:
-        raise Invalid.field("email", _("Write an e-mail address, like name@example.org."))
-    return address
-
-
 def normalise_name(name: str) -> str:
     """A name with single spaces; raises Invalid where it is empty or too long."""
     name = " ".join(name.split())
@@ -207,7 +207,7 @@ def add_person(
     if kind is Kind.RESIDENT and (roles or team or directorate):
         raise Invalid.field("kind", _("Roles, teams and directorates are for staff."))
     with transaction() as session:
-        person = session.scalar(select(Person).where(Person.email == address))
+        person = person_with(session, address)
         if person is None:
             person = Person(email=address, name=name, kind=kind)
             session.add(person)
@@ -233,14 +233,52 @@ def add_residents(names: Mapping[str, str]) -> None:
             record(session, RightsChanged(person=person.ref))
 
 
+def change_name(actor: Actor, name: str) -> None:
+    """The actor is known by that name from now on, also beside what they wrote before. Twice is harmless.
+
+    Raises SignInNeeded, NotAllowed (staff, whose names are the council's) and Invalid.
+    """
+    if actor.person_id is None:
+        raise SignInNeeded
+    if actor.kind is Kind.STAFF:
+        raise NotAllowed(_("Your name comes from the council. Ask the people who run this hub to change it."))
+    name = normalise_name(name)
+    with transaction() as session:
+        person = session.get_one(Person, actor.person_id, with_for_update={"of": Person})
+        if person.name != name:
+            person.name = name
+            record(session, RightsChanged(person=person.ref))
+
+
 def name_lead(directorate: str, email: str) -> None:
     """Make a member of staff the lead of a directorate. Raises Invalid where either is unknown."""
     with transaction() as session:
         place = session.scalar(select(Directorate).where(Directorate.name == directorate))
-        person = session.scalar(select(Person).where(Person.email == normalise_email(email), Person.kind == Kind.STAFF))
-        if place is None or person is None:
+        person = person_with(session, normalise_email(email))
+        if place is None or person is None or person.kind is not Kind.STAFF:
             raise Invalid({"lead": Sentence(_("Name a directorate of this hub and a member of its staff."))})
         place.lead_id = person.id
+
+
+def person_with(session: Session, email: str) -> Person | None:
+    """Step: who has that mailbox, however its address was spelled. `email` is one that was normalised."""
+    query = select(Person).where(or_(Person.mailbox == mailbox_of(email), Person.email == email))
+    found = session.scalars(query.order_by(Person.mailbox.is_(None))).first()
+    return None if found is None else found.one
+
+
+def check_may_act(person: Person) -> None:
+    """Step: raises RuleBroken for who is suspended."""
+    if person.suspended:
+        raise RuleBroken(_("This account is suspended. Ask the people who run this hub why, and until when."))
+
+
+def resident_with(session: Session, email: str, name: str) -> Person:
+    """Step: who has that mailbox; where nobody has, a new resident of that name."""
+    if (person := person_with(session, email)) is None:
+        add_once(session, Person(email=email, name=name, kind=Kind.RESIDENT))
+        person = session.scalars(select(Person).where(Person.mailbox == mailbox_of(email))).one()
+    return person
 
 
 def find_or_add_team(session: Session, team: str | None, directorate: str | None) -> Team:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Select, SmallInteger, String, and_, or_, select
@@ -16,6 +16,7 @@ from sqlalchemy.orm import Mapped, Session, lazyload, mapped_column
 
 from events.catalogue import View
 from events.moment import Moment
+from events.prepared import Prepared
 from ideas_hub.db import new_ref
 from ideas_hub.errors import Missing, NotAllowed, SignInNeeded, _
 from ideas_hub.people import Actor, Kind, Role
@@ -88,7 +89,7 @@ def find(session: Session, actor: Actor, model: type[G], ref: str, *, lock: bool
 
     Raises Missing, and with `lock` SignInNeeded: who changes something has to be somebody, before anything is looked up.
     """
-    query = _finding(actor, model, ref, (model,), lock)
+    query = cast(Select[Any], _finding(actor, model, ref, (model,), lock).statement)
     if lock:
         # What belongs to the row is loaded where it is asked for: most commands ask for little of it.
         query = query.options(lazyload("*")).execution_options(populate_existing=True)
@@ -103,16 +104,16 @@ def find_some(session: Session, actor: Actor, model: type[Guarded], ref: str, co
 
     In them, `ASKING` stands for the id of the person who asks.
     """
-    row = session.connection().execute(_finding(actor, model, ref, columns, True), _bound(actor, ref)).one_or_none()
-    if row is None:
+    rows = _finding(actor, model, ref, columns, True)(session, _bound(actor, ref))
+    if not rows:
         raise Missing
-    return row
+    return cast(Sequence[Any], rows[0])
 
 
 ASKING = sa.bindparam("asking", type_=sa.Integer)
 
 
-def _finding(actor: Actor, model: Any, ref: str, what: tuple[Any, ...], lock: bool) -> Select[Any]:
+def _finding(actor: Actor, model: Any, ref: str, what: tuple[Any, ...], lock: bool) -> Prepared:
     if lock and not actor.is_somebody:
         raise SignInNeeded
     if not (ref.isascii() and ref.isprintable()):  # PostgreSQL refuses to look for some of those
@@ -121,11 +122,11 @@ def _finding(actor: Actor, model: Any, ref: str, what: tuple[Any, ...], lock: bo
 
 
 @lru_cache(maxsize=256)
-def _query(model: Any, what: tuple[Any, ...], lock: bool, view: View, sees_hidden: bool, is_person: bool) -> Select[Any]:
+def _query(model: Any, what: tuple[Any, ...], lock: bool, view: View, sees_hidden: bool, is_person: bool) -> Prepared:
     """Built once for all who may see the same, for building it takes longer than asking it."""
     visible = _visible(model, view, sees_hidden, ASKING if is_person else None)
     query = select(*what).where(model.ref == sa.bindparam("ref"), visible)
-    return query.with_for_update(of=model) if lock else query
+    return Prepared(query.with_for_update(of=model) if lock else query)
 
 
 def _bound(actor: Actor, ref: str) -> dict[str, Any]:

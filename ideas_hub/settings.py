@@ -9,6 +9,7 @@ from sqlalchemy import JSON, ForeignKey, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from events.catalogue import SettingChanged, SettingsChanged, ThemeChanged, View
+from events.prepared import Prepared
 from ideas_hub.db import Base, reading, record, transaction
 from ideas_hub.errors import Invalid, Sentence, _
 from ideas_hub.people import Directorate
@@ -154,13 +155,13 @@ def _word(value: Any) -> str:
 # Queries
 
 
-_ALL = select(Setting.name, Setting.value)
+_ALL = Prepared(select(Setting.name, Setting.value))
 
 
 def settings(session: Session) -> Settings:
     """The settings as they are now."""
     known = {known.name for known in fields(Settings)}
-    return Settings(**{row.name: row.value for row in session.connection().execute(_ALL) if row.name in known})
+    return Settings(**{row.name: row.value for row in _ALL(session) if row.name in known})
 
 
 def current_settings() -> Settings:

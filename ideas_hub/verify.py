@@ -46,6 +46,7 @@ from events.catalogue import (
     VoteReleased,
     VoteWithdrawn,
 )
+from ideas_hub.addresses import mailbox_of
 from ideas_hub.answers import Answer, AnswerClock
 from ideas_hub.audiences import Hiding
 from ideas_hub.bursts import Fate, HeldVote
@@ -55,7 +56,7 @@ from ideas_hub.db import reading
 from ideas_hub.errors import SignInNeeded
 from ideas_hub.ideas import CourseCount, Idea, Stage, StageCount, month_of
 from ideas_hub.imports import Origin, Thing
-from ideas_hub.people import Actor, Kind
+from ideas_hub.people import Actor, Kind, Person
 from ideas_hub.permissions import find, require
 from ideas_hub.sponsors import SponsorTerm
 from ideas_hub.stages import StageChange
@@ -413,6 +414,7 @@ def verify_in(session: Session, advance: Advance = lambda done, whole: None) -> 
     found = list(_numbering(session, head, lambda done: advance(done, whole)))
     found += _ideas(session, lambda done: advance(min(whole // 2 + done, whole), whole))
     found.append(_imports(session))
+    found.append(_mailboxes(session))
     advance(whole, whole)
     return found
 
@@ -546,6 +548,18 @@ def _imports(session: Session) -> Check:
         check.seen += came.get(thing, 0)
         if told[thing] != came.get(thing, 0):
             check.complain(f"{thing}s", [f"{told[thing]} were told, and {came.get(thing, 0)} are marked as told"])
+    return check
+
+
+def _mailboxes(session: Session) -> Check:
+    """Whom a mail reaches. Of two who had one mailbox before that was asked, one has none."""
+    check = Check("mailboxes: of the address", "people")
+    people = select(Person.ref, Person.email, Person.mailbox).where(Person.mailbox.is_not(None)).order_by(Person.id)
+    for row in session.execute(people, execution_options={"yield_per": ROWS}):
+        check.seen += 1
+        right = mailbox_of(row.email) if row.email else None
+        if row.mailbox != right:
+            check.complain(row.ref, ["the mailbox is another one"])
     return check
 
 

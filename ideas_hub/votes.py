@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, Session, lazyload, mapped_column, selectinloa
 
 from events.catalogue import View, VoteCast, VoteRefused, VoteReleased, VoteWithdrawn
 from events.moment import Moment
+from events.prepared import Prepared
 from ideas_hub import answers, bursts
 from ideas_hub.bursts import Fate, HeldVote
 from ideas_hub.clock import now, today
@@ -106,7 +107,9 @@ BALLOT = (
     *(getattr(Idea, field.name) for field in fields(Ballot)[:-2]),
     select(VoterKey.key).where(VoterKey.person_id == ASKING).scalar_subquery(),
 )
-AUTHORS = select(Person.ref).join(Authorship, Authorship.person_id == Person.id).where(Authorship.idea_id == sa.bindparam("idea"))
+AUTHORS = Prepared(
+    select(Person.ref).join(Authorship, Authorship.person_id == Person.id).where(Authorship.idea_id == sa.bindparam("idea"))
+)
 
 # Rules
 
@@ -171,23 +174,23 @@ def _ballot(session: Session, actor: Actor, ref: str) -> Ballot:
     """Step: the idea, locked, for a vote of the actor. Raises as `cast_vote`."""
     columns = find_some(session, actor, Idea, ref, BALLOT)
     # Only now that the row is locked: whoever became an author while we waited for it has no vote.
-    authors = session.connection().scalars(AUTHORS, {"idea": columns[0]})
-    ballot = Ballot(*(*columns, frozenset(authors)))
+    authors = frozenset(author.ref for author in AUTHORS(session, {"idea": columns[0]}))
+    ballot = Ballot(*(*columns, authors))
     require(actor, "vote", ballot)
     check_open(ballot)
     return ballot
 
 
-_KEY = select(VoterKey.key).where(VoterKey.person_id == sa.bindparam("person"))
+_KEY = Prepared(select(VoterKey.key).where(VoterKey.person_id == sa.bindparam("person")))
 
 
 def voter_key(session: Session, actor: Actor) -> str:
     """Step: the key under which the actor's votes stand; random, made at the first vote."""
-    known, whose = session.connection(), {"person": actor.person_id}
-    if key := known.scalar(_KEY, whose):
-        return str(key)
-    key = secrets.token_urlsafe(16)
-    return key if add_many(session, VoterKey, [{"person_id": actor.person_id, "key": key}]) else known.scalars(_KEY, whose).one()
+    whose = {"person": actor.person_id}
+    if not (known := _KEY(session, whose)):
+        add_many(session, VoterKey, [{"person_id": actor.person_id, "key": secrets.token_urlsafe(16)}])
+        known = _KEY(session, whose)
+    return str(known[0].key)
 
 
 def _voter_keys(session: Session, actors: Iterable[Actor]) -> dict[Actor, str]:
@@ -235,7 +238,9 @@ def _cast(session: Session, ballots: Mapping[Any, Mapping[str, Kind]]) -> int:
     return len(inserted)
 
 
-_WITHDRAW = delete(Vote).where(Vote.idea_id == sa.bindparam("of"), Vote.voter == sa.bindparam("who")).returning(Vote.kind)
+_WITHDRAW = Prepared(
+    delete(Vote).where(Vote.idea_id == sa.bindparam("of"), Vote.voter == sa.bindparam("who")).returning(Vote.kind)
+)
 
 
 def withdraw(session: Session, idea: Idea | Ballot, voter: str) -> Kind | None:
@@ -243,13 +248,14 @@ def withdraw(session: Session, idea: Idea | Ballot, voter: str) -> Kind | None:
 
     One that is held is taken back as well.
     """
-    kind = session.execute(_WITHDRAW, {"of": idea.id, "who": voter}).scalar()
-    if kind is None:
+    taken = _WITHDRAW(session, {"of": idea.id, "who": voter})
+    if not taken:
         bursts.withdraw(session, idea, voter)
         return None
+    kind = Kind(taken[0].kind)
     _count(session, {idea: {kind: -1}})
     record(session, VoteWithdrawn(idea=idea.ref, voter=voter))
-    return Kind(kind)
+    return kind
 
 
 def move_all(session: Session, idea: Idea, into: Idea) -> None:
@@ -300,7 +306,9 @@ def refuse(session: Session, idea: Idea, held: Sequence[HeldVote], counted: Sequ
     touch(idea)
 
 
-_WRITE = sa.update(Idea).where(Idea.id == sa.bindparam("of")).values({name: sa.bindparam(f"new_{name}") for name in TALLIES})
+_WRITE = Prepared(
+    sa.update(Idea).where(Idea.id == sa.bindparam("of")).values({name: sa.bindparam(f"new_{name}") for name in TALLIES})
+)
 
 
 def _count(session: Session, changes: Mapping[Any, Mapping[Kind, int]], day: date | None = None) -> None:
@@ -314,7 +322,7 @@ def _count(session: Session, changes: Mapping[Any, Mapping[Kind, int]], day: dat
         touch(idea, times=abs(residents) + abs(staff))
         if isinstance(idea, Ballot):
             written = {f"new_{name}": value for name, value in idea.tallies().items()}
-            session.connection().execute(_WRITE, written | {"of": idea.id})
+            _WRITE(session, written | {"of": idea.id})
         days.append({"idea_id": idea.id, "day": day or today(), "residents": residents, "staff": staff})
     if days:
         add_up(session, VoteDay, days)

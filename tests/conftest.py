@@ -4,7 +4,8 @@
   Both run the test once on each kind, unless it is marked `sqlite_only` or `postgresql_only`.
   Marked `demo`, the database holds the demo council.
 - `server`: starts servers on that database. `proxy`: a bad network to put in front. `visitor`: somebody at a browser.
-- `postgres`, `redis`: running ones, for all tests of a process (`make test` has two, each with whole files to itself).
+- `postgres`, `redis`, `provider` (the council's own sign-in): running ones, for all tests of a process (`make test` has two,
+  each with whole files to itself).
   Who wants to stop one makes one (`support.services`).
 """
 
@@ -24,6 +25,7 @@ from tests.support.clock import Clock
 from tests.support.hub import ROOT, PostgresDatabases, Server, SQLiteFiles
 from tests.support.processes import Process
 from tests.support.programs import CHROMIUM, PROGRAMS
+from tests.support.provider import ANN, Provider
 from tests.support.proxy import Proxy
 from tests.support.services import Postgres, Redis
 
@@ -96,6 +98,23 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
     service.start()
     yield service
     service.stop()
+
+
+@pytest.fixture(scope="session")
+def provider_of_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
+    provider = Provider(tmp_path_factory.mktemp("provider"))
+    provider.start()
+    yield provider
+    provider.stop()
+
+
+@pytest.fixture
+def provider(provider_of_all: Provider) -> Provider:
+    """The council's identity provider, well behaved, where Ann Lee is signed in."""
+    if not provider_of_all.answers():
+        provider_of_all.start()
+    provider_of_all.now(claims=ANN, wrong="", discovery={})
+    return provider_of_all
 
 
 # Servers, and who visits them

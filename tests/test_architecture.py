@@ -20,6 +20,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ["events", "ideas_hub", "web", "wsgi"]  # each may import those before it
 READING_ORDER = [
     "errors",
+    "addresses",
     "clock",
     "db",
     "claims",
@@ -27,6 +28,9 @@ READING_ORDER = [
     "permissions",
     "settings",
     "sessions",
+    "sign_on",
+    "outbox",
+    "links",
     "search",
     "texts",
     "differences",
@@ -40,6 +44,8 @@ READING_ORDER = [
     "receipts",
     "authors",
     "comments",
+    "privacy",
+    "pending",
     "trials",
     "lessons",
     "merges",

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 
 from ideas_hub import db, finding, schema
 from ideas_hub.errors import Busy, Clash
@@ -134,9 +135,7 @@ def test_a_setting_that_is_wrong_stops_the_start_with_a_line_that_names_it(tmp_p
 
 def test_what_stands_is_found_after_the_search_has_been_made_anew(hub):
     """As a hub of before has it: another search, and places that are only written."""
-    ref = make.idea(title="Zebra crossings", place="Mill Rd", stage="learned", votes=2)
-    with db.reading() as session:
-        cast_at = session.scalars(sa.select(Vote.at).order_by(Vote.voter)).all()
+    ref = make.idea(title="Zebra crossings", place="Mill Rd", stage="learned")
     make.comment(ref, body="A kestrel", audience="staff")
     make.comment(ref, body="Gone", withdrawn=True)
     make.comment(ref, body="Hidden", hidden=True)
@@ -151,29 +150,62 @@ def test_what_stands_is_found_after_the_search_has_been_made_anew(hub):
                 connection.execute(sa.text(f"DROP TABLE {table}"))
         for index in ("ix_idea_place", "ix_idea_stage_due", "ix_answer_clock_stopped"):
             connection.execute(sa.text(f"DROP INDEX {index}"))
-        for table in ("held_vote", "burst", "arrival", "suspension", "joining"):
-            connection.execute(sa.text(f"DROP TABLE {table}"))
-        for table, column in (
-            ("idea", "place_key"),
-            ("idea", "votes_held"),
-            ("idea", "votes_refused"),
-            ("vote", "at"),
-            ("person", "since"),
-            ("person", "suspended"),
-        ):
-            connection.execute(sa.text(f"ALTER TABLE {table} DROP COLUMN {column}"))
-        connection.execute(sa.text("ALTER TABLE person RENAME COLUMN joined_id TO of_before"))  # SQLite drops none that refers
-        if connection.dialect.name == "postgresql":
-            connection.execute(sa.text("ALTER TABLE person DROP COLUMN of_before"))
+        connection.execute(sa.text("ALTER TABLE idea DROP COLUMN place_key"))
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '0006'"))
         for table in ("search_public", "search_staff", "search_leadership", "search_entry"):
             connection.execute(sa.text(f"CREATE TABLE {table} (id INTEGER)"))
-    assert schema.migrate() == schema.newest()
-    with db.reading() as session:  # when each vote was cast stands in the log, a moment later
-        dated = session.scalars(sa.select(Vote.at).order_by(Vote.voter)).all()
-        assert all(timedelta() <= told - cast < timedelta(seconds=5) for told, cast in zip(dated, cast_at, strict=True))
+    with hub.engine.begin() as connection:
+        config = schema._config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0008")
+        newest = sa.text("UPDATE alembic_version SET version_num = :newest")  # the rest stands as it was
+        connection.execute(newest, {"newest": schema.newest()})
     assert {
         name: sorted(map(repr, (row[-5:] for row in rows))) for name, rows in everything().items() if name.startswith("search_")
     } == before
     found = finding.list_ideas(make.staff(), Wanted(question="kestrels", places=frozenset({"mill rd"}))).items
     assert [card.ref for card in found] == [ref]
+
+
+def test_people_of_before_have_their_mailbox_and_who_has_two_accounts_keeps_both(hub):
+    first = add_person("ann.lee@gmail.com", name="Ann", kind=Kind.RESIDENT)
+    bob = add_person("Bob+ideas@example.org", name="Bob", kind=Kind.RESIDENT)
+    with hub.engine.begin() as connection:
+        connection.execute(sa.text("DROP INDEX ix_person_mailbox"))
+        for table in ("mail_link", "mail", "departure"):
+            connection.execute(sa.text(f"DROP TABLE {table}"))
+        connection.execute(sa.text("ALTER TABLE person DROP COLUMN mailbox"))
+        added = "INSERT INTO person (ref, email, name, kind) VALUES ('second', 'annlee@gmail.com', 'Ann', 'resident')"
+        connection.execute(sa.text(added))
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0009'"))
+    assert schema.migrate() == schema.newest()
+    with db.reading() as session:
+        people = {row.ref: (row.email, row.mailbox) for row in session.scalars(sa.select(Person))}
+    assert people == {
+        first: ("ann.lee@gmail.com", "annlee@gmail.com"),
+        bob: ("bob+ideas@example.org", "bob@example.org"),
+        "second": ("annlee@gmail.com", None),
+    }
+
+
+def test_when_votes_were_cast_is_read_from_the_log(hub):
+    """As a hub of before has it: votes without a time, and people who have always been there."""
+    ref = make.idea(votes=2)
+    with db.reading() as session:
+        cast_at = session.scalars(sa.select(Vote.at).order_by(Vote.voter)).all()
+    with hub.engine.begin() as connection:
+        for table in ("held_vote", "burst", "arrival", "suspension", "joining"):
+            connection.execute(sa.text(f"DROP TABLE {table}"))
+        for place in ("idea votes_held", "idea votes_refused", "vote at", "person since", "person suspended"):
+            table, column = place.split()
+            connection.execute(sa.text(f"ALTER TABLE {table} DROP COLUMN {column}"))
+        connection.execute(sa.text("ALTER TABLE person RENAME COLUMN joined_id TO of_before"))  # SQLite drops none that refers
+        if connection.dialect.name == "postgresql":
+            connection.execute(sa.text("ALTER TABLE person DROP COLUMN of_before"))
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0012'"))
+    assert schema.migrate() == schema.newest()
+    with db.reading() as session:
+        dated = session.scalars(sa.select(Vote.at).order_by(Vote.voter)).all()
+        assert session.scalars(sa.select(Person.since)).all() == [None] * 3
+    assert all(timedelta() <= told - cast < timedelta(seconds=5) for told, cast in zip(dated, cast_at, strict=True))
+    assert make.row(ref).votes == 2

@@ -15,6 +15,7 @@ from ideas_hub import db
 from ideas_hub.clock import now
 from ideas_hub.live import Live
 from web import (
+    account,
     admin,
     answers,
     api,
@@ -22,6 +23,7 @@ from web import (
     audiences,
     authors,
     board,
+    by_email,
     cli,
     comments,
     compression,
@@ -35,20 +37,25 @@ from web import (
     home,
     ideas,
     limits,
+    mail,
     me,
     moderation,
     moves,
     networks,
     once,
+    outbox,
     pages,
     ready,
     session,
+    sessions,
     sharing,
     sign_in,
     sponsors,
     text,
     votes,
 )
+from web.compiled import Compiled
+from web.sign_in import by_link, staff
 
 MOST_BYTES = 1024 * 1024  # of one request: more than any text may hold, so that one that is too long is named, and kept
 
@@ -65,11 +72,29 @@ ACTING = (
     moderation,
     admin,
     me,
+    sessions,
     drafts,
     appearance,
-    sign_in,
 )
-PARTS = (compression, text, errors, limits, networks, session, once, headers, pages, health, *READING, *ACTING, api, cli)
+COMING = (sign_in, staff, by_link, by_email, account, outbox)
+PARTS = (
+    compression,
+    text,
+    errors,
+    limits,
+    networks,
+    session,
+    once,
+    headers,
+    pages,
+    health,
+    mail,
+    *READING,
+    *ACTING,
+    *COMING,
+    api,
+    cli,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +128,7 @@ def create_app(settings: config.Config | None = None) -> Flask:
             PrefixLoader({"govuk_frontend_jinja": PackageLoader("govuk_frontend_jinja")}),
         ]
     )
+    app.jinja_options = {"bytecode_cache": Compiled()}
     app.wsgi_app = ready.Ready(app)  # type: ignore[method-assign,assignment]
     if settings.trusted_proxies:
         n = settings.trusted_proxies

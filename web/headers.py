@@ -24,6 +24,7 @@ def policy(**changed: str) -> str:
     return "; ".join(f"{name} {value}" for name, value in lines.items())
 
 
+NOTHING_OF_THE_DEVICE = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
 LOADED = frozenset({"text/css", "text/javascript", "font/woff2"})  # no pages: they stand under the policy of who loads them
 
 
@@ -39,6 +40,8 @@ def init_app(app: Flask) -> None:
         response.headers.setdefault("Content-Security-Policy", strict)
         response.headers.setdefault("Referrer-Policy", "same-origin")
         response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+        response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        response.headers.setdefault("Permissions-Policy", NOTHING_OF_THE_DEVICE)
         if settings.is_https:
             response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
         if "Cache-Control" not in response.headers:

@@ -114,18 +114,17 @@ def card(ref: str) -> ResponseReturnValue:
 
 @blueprint.get("/ideas/new")
 def new() -> ResponseReturnValue:
-    somebody()
     form = drafts.kept(filled("post", {"title": request.args.get("title", ""), "audience": "public"}), "post")
     if not form.value("title"):
         form.values.setlist("title", [request.args.get("title", "")])
-    return _posting(form)
+    return posting(form)
 
 
 @blueprint.post("/ideas")
 def post() -> ResponseReturnValue:
     form = sent("post")
     if form.value("look"):  # without JavaScript: what sounds alike, before anything is posted
-        return _posting(drafts.typed(form, "post"))
+        return posting(drafts.typed(form, "post"))
     if form.value("keep"):
         return drafts.keep(form, "post")
     try:
@@ -135,7 +134,7 @@ def post() -> ResponseReturnValue:
     except Invalid as refusal:
         if wants_json():
             raise
-        return _posting(drafts.typed(form, "post").refused(_in_this_form(refusal))), 422
+        return posting(drafts.typed(form, "post").refused(in_this_form(refusal))), 422
     return done(f"/ideas/{ref}")
 
 
@@ -146,12 +145,13 @@ def similar() -> ResponseReturnValue:
     return render_template("ideas/_similar.html", similar=similar_ideas(actor(), text), text=text)
 
 
-def _posting(form: Form) -> str:
+def posting(form: Form) -> str:
+    """The form to post an idea."""
     text = form.value("title")
     return render_template("ideas/new.html", form=form, themes=themes(), similar=similar_ideas(actor(), text), text=text)
 
 
-def _in_this_form(refusal: Invalid) -> Invalid:
+def in_this_form(refusal: Invalid) -> Invalid:
     """Its themes are ticked by `theme`, while commands speak of `themes`."""
     return Invalid({{"themes": "theme"}.get(name, name): said for name, said in refusal.errors.items()})
 
@@ -273,7 +273,7 @@ def revise(ref: str) -> ResponseReturnValue:
     except Invalid as refusal:
         if wants_json():
             raise
-        return _editing(whole_idea(actor(), ref).card, drafts.typed(form, f"edit-{ref}").refused(_in_this_form(refusal))), 422
+        return _editing(whole_idea(actor(), ref).card, drafts.typed(form, f"edit-{ref}").refused(in_this_form(refusal))), 422
     return done(f"/ideas/{ref}")
 
 

@@ -3,24 +3,46 @@
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask, Response, current_app, g, request, session
-from flask.sessions import SecureCookieSessionInterface, SessionMixin
+from flask import Flask, Request, Response, current_app, g, request, session
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from flask_wtf.csrf import CSRFProtect, generate_csrf
 
-from ideas_hub.errors import SignInNeeded
+from ideas_hub.errors import NotAllowed, SignInNeeded, _
 from ideas_hub.people import NOBODY, Actor
 from ideas_hub.sessions import Identity, Means, end, identify, start_session
+from web.whence import whence
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-OPEN_TO_NOBODY = frozenset({"sign_in.sign_in", "sign_in.sign_out", "appearance.choose"})  # what nobody may post to
-SHARED = frozenset({"appearance.choose"})  # whose form stands in pages that are the same for all
+FROM_MACHINES = frozenset({"staff.ended"})  # which prove what they say in another way than by a form of ours
+SHARED = frozenset(  # whose forms stand in pages that are the same for all
+    {"appearance.choose", "by_email.vote", "by_email.comment", "by_email.idea"}
+)
+OPEN_TO_NOBODY = (
+    SHARED
+    | FROM_MACHINES
+    | {  # what nobody may post to
+        "sign_in.sign_in",
+        "sign_in.sign_out",
+        "link.ask",
+        "link.on_the_way",
+        "link.code",
+        "link.open_link",
+        "link.again",
+    }
+)
 KEY = "hub"  # under which the browser's cookie keeps the secret of its session
+BY_STAFF = "staff"  # under which it keeps whom the council's own sign-in named, where the session began with that
 
 csrf = CSRFProtect()
 
 
 class Cookies(SecureCookieSessionInterface):
     """What everybody may keep is the same for everybody, and carries nobody's cookie."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        if self.get_cookie_name(app) not in request.cookies:
+            return self.session_class()  # there is nothing to be checked, and a key takes a while to be made
+        return super().open_session(app, request)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         if not response.cache_control.public:
@@ -48,12 +70,29 @@ def somebody() -> Actor:
     return actor()
 
 
+def in_a_browser() -> Actor:
+    """Who asks. Raises also NotAllowed where a script asks: who has got hold of a token shall not make more of them."""
+    if _credentials()[1] is Means.TOKEN:
+        raise NotAllowed(_("This is done in a browser in which you are signed in, and by no token."))
+    return somebody()
+
+
+def own_secret() -> str:
+    """By what this browser's session is known; empty where it has none."""
+    return session.get(KEY) or ""
+
+
 def identity() -> Identity:
     """Who asks, looked up once for a request."""
     if "identity" not in g:
         g.identity = _ask(*_credentials())()
     identity: Identity = g.identity
     return identity
+
+
+def is_safe() -> bool:
+    """Does the request only read?"""
+    return request.method in SAFE
 
 
 def form_token() -> str:
@@ -64,9 +103,20 @@ def form_token() -> str:
 
 def sign_in(person: str) -> None:
     """Start a session for this browser; the one it had ends."""
+    adopt(start_session(person, whence()))
+
+
+def adopt(secret: str, *, staff: str | None = None) -> None:
+    """This browser keeps that session from now on; the one it had ends. `staff`: whom the council's own sign-in named."""
     sign_out()
-    session[KEY] = start_session(person)
+    session[KEY] = secret
+    session[BY_STAFF] = staff
     session.permanent = True
+
+
+def came_by_staff() -> bool:
+    """Did this browser's session begin with the council's own sign-in?"""
+    return session.get(BY_STAFF) is not None
 
 
 def sign_out() -> None:
@@ -95,11 +145,12 @@ def _ask(secret: str | None, means: Means) -> Callable[[], Identity]:
 
 
 def _credentials() -> tuple[str | None, Means]:
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    scheme, _space, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return token.strip(), Means.TOKEN
     secret: str | None = session.get(KEY)
-    return secret, Means.SESSION
+    by = current_app.extensions["staff_sign_in"]
+    return secret if by is None or by.still_names(session.get(BY_STAFF)) else None, Means.SESSION
 
 
 def _guard() -> None:
@@ -107,11 +158,11 @@ def _guard() -> None:
     by_token = _credentials()[1] is Means.TOKEN
     if by_token and not actor().is_somebody:
         raise SignInNeeded
-    if request.method in SAFE or request.endpoint is None:
+    if is_safe() or request.endpoint is None:
         return
     if not actor().is_somebody and request.endpoint not in OPEN_TO_NOBODY:
         raise SignInNeeded
-    if not by_token and not _is_of_a_shared_page():
+    if not by_token and request.endpoint not in FROM_MACHINES and not _is_of_a_shared_page():
         csrf.protect()
 
 

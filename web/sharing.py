@@ -73,6 +73,7 @@ def embed(ref: str) -> Response:
     page = render_template("sharing/embed.html", idea=whole_idea(NOBODY, ref).card, at=now())
     response = Response(page, mimetype="text/html")
     response.headers["Cache-Control"] = "public, no-cache"
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     response.headers["Content-Security-Policy"] = policy(
         frame_ancestors="*", script_src="'none'", connect_src="'none'", form_action="'none'"
     )

@@ -7,7 +7,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,11 +31,12 @@ COMMENT_EVERY = 5  # changes
 class Change:
     idea: str
     token: str
-    comment: str = ""  # its words; none: a vote
+    comment: str = ""  # its words, of which the first sentence is its own; none: a vote
 
 
 class Crowd:
     """`changes` votes and comments, by as many people and on as many ideas as that takes, sent to `urls` by some workers at once.
+    Comments have `wordy` letters more than they need. Who is answered with one of `waits_out` tries again.
 
     In a `with` block they are at work; `finish` waits for the last. `answers` counts statuses (0: the line broke), `counted`
     says when which number of votes was acknowledged, `mute` counts 503s without Retry-After, and `failures` holds what was
@@ -43,9 +44,18 @@ class Crowd:
     """
 
     def __init__(
-        self, urls: Sequence[str], changes: int, *, workers: int = 6, ideas: int = 10, a_second: float | None = None
+        self,
+        urls: Sequence[str],
+        changes: int,
+        *,
+        workers: int = 6,
+        ideas: int = 10,
+        a_second: float | None = None,
+        wordy: int = 0,
+        waits_out: Collection[int] = (0, 409, 503),
     ) -> None:
         self.urls, self.pause = list(urls), workers / a_second if a_second else 0.0
+        self.wordy, self.waits_out = wordy, waits_out
         self.ideas = [make.idea() for _ in range(ideas)]
         plan = self._plan(changes)
         self.changes: queue.SimpleQueue[Change] = queue.SimpleQueue()
@@ -67,8 +77,8 @@ class Crowd:
         tokens = [token() for _ in range(-(-votes // len(self.ideas)))]
         ballots = [Change(idea, who) for who in tokens for idea in self.ideas][:votes]
         chosen = random.Random(changes)  # noqa: S311
-        said = [Change(chosen.choice(self.ideas), chosen.choice(tokens), f"Comment {number}") for number in range(comments)]
-        plan = ballots + said
+        said = [f"Comment {number}. {chosen.randbytes(self.wordy // 2).hex()}".strip() for number in range(comments)]
+        plan = ballots + [Change(chosen.choice(self.ideas), chosen.choice(tokens), words) for words in said]
         chosen.shuffle(plan)
         return plan
 
@@ -125,7 +135,7 @@ class Crowd:
                 self.mute += status == 503 and "Retry-After" not in headers
             if status in (200, 201):
                 return True
-            if status not in (0, 409, 503):
+            if status not in self.waits_out:
                 break
             line.next()
             time.sleep(0.05 if status == 0 else 0.2)
@@ -134,7 +144,7 @@ class Crowd:
 
     def _once(self, line: "Line", change: Change) -> tuple[int, Any, bytes]:
         if change.comment:
-            key = {"Idempotency-Key": change.comment}
+            key = {"Idempotency-Key": change.comment.partition(".")[0]}
             return line.ask("POST", f"/api/v1/ideas/{change.idea}/comments", change.token, {"body": change.comment}, **key)
         return line.ask("PUT", f"/api/v1/ideas/{change.idea}/vote", change.token)
 

@@ -20,6 +20,7 @@ from tests.support.processes import wait_until
 from tests.support.told import cursor, replay
 
 
+@pytest.mark.long_only  # in small: tests/events/test_log.py without servers, and below what each checker says
 @pytest.mark.postgresql_only
 @pytest.mark.promise("Without the head lock, verify and the watchers' records tell", bar="holes and skipped events are found")
 def test_numbers_of_a_sequence_are_caught_by_verify_and_by_every_record(hub, server, size, figure):

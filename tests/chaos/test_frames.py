@@ -1,7 +1,5 @@
 """Frames on a real socket: whole and in order, or the reader is cut; and what no client of ours would send harms nobody."""
 
-# ruff: noqa: F811 (fixtures are named as what they give)
-
 import http.client
 import json
 import os
@@ -18,12 +16,13 @@ import pytest
 from events.catalogue import View, idea_topic
 from ideas_hub import comments
 from tests import make
-from tests.live.conftest import database_url, hub, running  # noqa: F401  (fixtures)
+from tests.support import whole_file
 from tests.support.processes import wait_until
 from tests.support.sockets import CLOSE, PING, PONG, TEXT, Gone, Raw, frame, handshake
 from tests.support.told import replay
 
 pytestmark = pytest.mark.sqlite_only
+database_url, hub, running = whole_file.database_url, whole_file.hub, whole_file.running
 
 EVENT = b'42/live,["event",'
 

@@ -27,7 +27,13 @@ def something_happens(idea: str) -> None:
 
 
 @pytest.mark.sqlite_only
-@pytest.mark.parametrize("renewed", [False, True], ids=["as it was", "with a new epoch"])
+@pytest.mark.parametrize(
+    "renewed",
+    [
+        pytest.param(False, id="as it was"),
+        pytest.param(True, id="with a new epoch", marks=pytest.mark.long_only),  # in small: tests/events/test_stream.py
+    ],
+)
 @pytest.mark.promise("A restore is noticed", bar="200 clients ahead of the backup: all reset, then equal")
 def test_who_is_ahead_of_a_restored_backup_is_reset_and_then_right(hub, database_url, server, size, figure, renewed):
     one, idea, file = server(), make.idea(votes=1), Path(database_url.removeprefix("sqlite:///"))

@@ -11,6 +11,7 @@ from ideas_hub.comments import comments
 from ideas_hub.db import Base, reading
 from ideas_hub.errors import Missing, NotAllowed, RuleBroken, SignInNeeded
 from ideas_hub.people import NOBODY, Actor, Person, Role, everybody
+from ideas_hub.privacy import leave
 from ideas_hub.receipts import receipts
 from ideas_hub.sessions import Means, identify, make_token, start_session
 from ideas_hub.settings import change_settings
@@ -166,3 +167,14 @@ def test_the_log_says_that_it_was_done_and_the_page_why(boss):
     (line,) = audit(boss)[0]
     assert (str(line.sentence), line.reason) == ("Annie became Ann: they are one person.", "They told us so.")
     assert person_file(boss, other.ref).joined.ref == one.ref
+
+
+@pytest.mark.sqlite_only
+def test_who_leaves_takes_the_address_along_by_which_they_were_somebody_else(boss):
+    one, other = make.resident("Ann"), make.resident("Annie")
+    join(boss, other, one)
+    leave(make.actor(one.ref), key="of this hub")
+    with reading() as session:
+        both = Person.id.in_((one.person_id, other.person_id))
+        left = session.execute(sa.select(Person.email, Person.mailbox, Person.name).where(both))
+        assert set(left.all()) == {(None, None, "Somebody who left")}

@@ -1,7 +1,6 @@
 """`verify` finds nothing in a hub that only commands have changed, and each thing that somebody else changed."""
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
@@ -19,14 +18,17 @@ from ideas_hub.comments import Comment
 from ideas_hub.db import transaction
 from ideas_hub.ideas import CourseCount, Idea, StageCount
 from ideas_hub.imports import CommentRow, IdeaRow, Pseudonym, Source, bring_in, tell_imported
-from ideas_hub.people import Kind
+from ideas_hub.people import Kind, Person
 from ideas_hub.settings import change_settings
 from ideas_hub.sponsors import SponsorTerm, end_sponsorship
 from ideas_hub.stages import StageChange
 from ideas_hub.verify import Check, verify, verify_in
 from ideas_hub.votes import Vote, VoteDay, cast_vote, withdraw_vote
 from tests import make
+from tests.support import whole_file
 from tests.support.witness import entries
+
+database_url, hub = whole_file.database_url, whole_file.hub
 
 
 class Undone(Exception):
@@ -36,20 +38,6 @@ class Undone(Exception):
 def wrong(checks: list[Check]) -> dict[str, list[str]]:
     """What is wrong, by the first words of its check: the offenders."""
     return {check.name.split(":")[0]: check.first for check in checks if check.wrong}
-
-
-@pytest.fixture(scope="module")
-def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    databases = request.getfixturevalue(f"{request.param}_databases")
-    url = databases.make(demo=False)
-    yield url
-    databases.drop(url)
-
-
-@pytest.fixture(scope="module")
-def hub(database_url: str) -> Iterator[db.Database]:
-    yield db.connect(database_url)
-    db.disconnect()
 
 
 @pytest.fixture(scope="module")
@@ -165,6 +153,7 @@ HARM = {
     "a month is off": (lambda i: sa.update(CourseCount).values(count=CourseCount.count + 1), "counts of the board"),
     "an idea is gone": (lambda i: sa.update(Idea).where(Idea.ref == i["asked"]).values(ref="gone"), "facts"),
     "an import was told as more": (None, "imports"),
+    "a mailbox is another one": (lambda i: sa.update(Person).values(mailbox=Person.ref), "mailboxes"),
 }
 
 

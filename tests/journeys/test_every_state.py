@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -18,11 +19,15 @@ from sqlalchemy.exc import OperationalError
 from ideas_hub import db
 from ideas_hub.imports import CommentRow, IdeaRow, Pseudonym, Source, bring_in
 from ideas_hub.people import Actor, Person
+from ideas_hub.sessions import Whence, make_own_token, make_token, new_secret, start_session
 from ideas_hub.settings import change_settings
 from tests import make
 from tests.support.browser import sign_in
 from tests.support.hub import Server, SQLiteFiles, environment
 from tests.support.looking import complaints
+from tests.support.postbox import in_folder
+from tests.support.processes import wait_until
+from tests.support.provider import Provider
 from tests.web.test_access import ACCESS
 from web import create_app
 from web.config import from_environment
@@ -36,7 +41,7 @@ THEN = datetime(2026, 1, 5, 9, tzinfo=UTC)
 NO_PAGES = {  # what answers with something else than a page, or with what stands in one of these pages
     *("/ideas/similar", "/ideas/<ref>/<part>", "/ideas/<ref>/<form>", "/ideas/<ref>/card", "/ideas/<ref>/comments"),
     *("/ideas/<ref>/vote", "/board/<part>", "/healthz", "/static/<filename>", "/oembed", "/card.png", "/ideas/<ref>/card.png"),
-    *("/ideas.atom", "/answers.atom", "/ideas/<ref>.atom", "/home/<part>"),
+    *("/ideas.atom", "/answers.atom", "/ideas/<ref>.atom", "/home/<part>", "/sign-in/staff", "/sign-in/callback"),
 }
 
 
@@ -78,6 +83,11 @@ def fill() -> dict[str, object]:
     make.comment(due, withdrawn=True)
     make.comment(due, everything, audience="staff")
     hidden = make.idea(title="Hidden", hidden=True)
+    for name in ("Monthly figures", "W" * 80):
+        make_own_token(everything, new_secret(), name=name, days=30)
+    make_token(make.address(everything), 7)
+    for agent in ("Firefox on Windows", "Safari on iPhone", ""):
+        start_session(everything.ref or "", Whence(agent, "2001:db8:1234::/48" if agent else ""))
     for stage in ("adopted", "parked", "declined", "merged"):
         make.idea(stage=stage)
     make.idea(everything, audience="leadership", title="Leaders only")
@@ -102,6 +112,7 @@ class Hub:
     people: dict[str, Actor | None]
     refs: dict[str, str]
     at_the_end: ExitStack
+    folder: Path
     pages: dict[str, Page] = field(default_factory=dict)
 
     def visit(self, who: str, path: str) -> Page:
@@ -118,7 +129,9 @@ class Hub:
 
 
 @pytest.fixture(scope="module")
-def hubs(browser: Browser, sqlite_databases: SQLiteFiles, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Hub]]:
+def hubs(
+    browser: Browser, sqlite_databases: SQLiteFiles, provider_of_all: Provider, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Hub]]:
     """One that is crowded, and one that is empty."""
     with ExitStack() as at_the_end:
         hubs = {}
@@ -127,10 +140,10 @@ def hubs(browser: Browser, sqlite_databases: SQLiteFiles, tmp_path_factory: pyte
             db.connect(url)
             filled = fill() if name == "crowded" else {"people": {"nobody": None}, "refs": {}}
             db.disconnect()
-            server = Server(tmp_path_factory.mktemp(name) / "server", url)
+            server = Server(tmp_path_factory.mktemp(name) / "server", url, **provider_of_all.settings)
             server.start()
             at_the_end.callback(server.stop)
-            hubs[name] = Hub(server.url, browser, filled["people"], filled["refs"], at_the_end)
+            hubs[name] = Hub(server.url, browser, filled["people"], filled["refs"], at_the_end, server.folder)
         yield hubs
 
 
@@ -162,12 +175,26 @@ LOOKED_AT = [  # as whom, and at what
     ("/me", "author"),
     ("/me", "sponsor"),
     ("/me", "leader"),
+    ("/me/sessions", "leader"),
+    ("/me/sessions", "newcomer"),
     ("/developers", "nobody"),
     ("/sign-in", "nobody"),
     ("/sign-out", "newcomer"),
+    ("/sign-out/staff", "nobody"),
+    ("/ideas/{crowded}/vote/by-email", "nobody"),
+    ("/ideas/{learned}/vote/by-email", "nobody"),
+    ("/ideas/{own}/comments/by-email", "nobody"),
+    ("/ideas/new", "nobody"),
+    ("/outbox", "nobody"),
+    ("/me/name", "newcomer"),
+    ("/me/leave", "newcomer"),
+    ("/me/leave", "leader"),
+    ("/me/left", "nobody"),
 ]
+BY_MAIL = {"/sign-in/sent", "/sign-in/link/<token>"}  # looked at on the way that leads there
 EMPTY = ["/", "/ideas", "/ideas?sort=waiting", "/ideas?q=none", "/board", "/sign-in"]
 REFUSED = {
+    400: ("/sign-in/callback", "nobody"),
     401: ("/me", "nobody"),
     403: ("/ideas/{own}/edit", "newcomer"),
     404: ("/ideas/zzzzzzzz", "nobody"),
@@ -179,6 +206,7 @@ FORMS = [  # as whom, on which page, which form, and what is typed into it, whic
     ("newcomer", "/ideas/{due}", "form[action$='/comments']", {"body": ""}),
     ("sponsor", "/ideas/{due}", "form[action$='/answers']", {"text": ""}),
     ("leader", "/board", "form[action$='/moves']", {"reason": ""}),
+    ("leader", "/me/sessions", "form[action$='/tokens']", {"name": ""}),
 ]
 
 
@@ -218,6 +246,37 @@ def test_a_refused_form_says_what_is_wrong_and_keeps_what_was_typed(hubs: dict[s
     assert complaints(page) == []
 
 
+@pytest.mark.parametrize("form", ["vote", "comments", "idea"])
+def test_nothing_stands_in_the_way_of_who_comes_by_mail(hubs: dict[str, Hub], form: str):
+    hub = hubs["crowded"]
+    path = "/ideas/new" if form == "idea" else f"/ideas/{{own}}/{form}/by-email"
+    page = hub.visit("nobody", path)
+    typed = {"email": f"{form}@example.org", "name": "W" * 60, "body": LONG, "title": RTL, "problem": LONG, "proposal": RTL}
+    for name, text in typed.items():
+        if page.locator(f"main form [name={name}]").count():
+            page.fill(f"main form [name={name}]", text)
+    page.click("main form button.govuk-button")
+    page.wait_for_url("**/sign-in/sent")
+    assert complaints(page) == []
+    page.fill("[name=code]", "1")
+    with page.expect_navigation():
+        page.eval_on_selector("main form", "form => form.submit()")
+    assert "Error:" in page.title()
+    assert complaints(page) == []
+    mails = wait_until(lambda: [mail for mail in in_folder(hub.folder) if mail.to == typed["email"]], what="the mail")
+    page.goto(mails[0].link)
+    assert complaints(page) == []
+    page.goto("/outbox")
+    assert complaints(page) == []
+    page.goto(mails[0].link)
+    page.click("main form button.govuk-button")
+    page.wait_for_url("**/ideas/*")
+    page.goto(mails[0].link)
+    assert "used already" in page.inner_text("h1")
+    assert complaints(page) == []
+    del hub.pages["nobody"]  # they are somebody now
+
+
 def test_a_hub_whose_database_is_away_says_so_to_everybody(hubs: dict[str, Hub], sqlite_databases: SQLiteFiles, monkeypatch):
     app = create_app(from_environment(environment(sqlite_databases.make(demo=False), DEMO=1)))
 
@@ -237,7 +296,7 @@ def test_no_page_was_forgotten():
     """A new page is to be looked at from its first day."""
     seen = {re.sub(r"\{\w+\}", "<ref>", path).partition("?")[0] for path, _who in LOOKED_AT}
     pages = {door.removeprefix("GET ") for door in ACCESS if door.startswith("GET ") and "/api/" not in door}
-    assert pages - NO_PAGES == seen
+    assert pages - NO_PAGES == seen | BY_MAIL
 
 
 def test_the_check_finds_what_is_wrong(hubs: dict[str, Hub]):

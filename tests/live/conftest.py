@@ -9,32 +9,11 @@ from typing import Any
 
 import pytest
 
-from ideas_hub import db
 from tests.live.watcher import Watcher
+from tests.support import whole_file
 from tests.support.hub import Server
 
-
-@pytest.fixture(scope="module")
-def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    databases = request.getfixturevalue(f"{request.param}_databases")
-    url = databases.make(demo=False)
-    yield url
-    databases.drop(url)
-
-
-@pytest.fixture(scope="module")
-def hub(database_url: str) -> Iterator[db.Database]:
-    yield db.connect(database_url)
-    db.disconnect()
-
-
-@pytest.fixture(scope="module")
-def running(hub: db.Database, database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server on the database that the tests' own commands write to."""
-    server = Server(tmp_path_factory.mktemp("live"), database_url)
-    server.start()
-    yield server
-    server.stop()
+database_url, hub, running = whole_file.database_url, whole_file.hub, whole_file.running
 
 
 @pytest.fixture

@@ -5,6 +5,8 @@ import time
 import pytest
 import socketio
 import sqlalchemy as sa
+from flask import Flask
+from flask.sessions import SecureCookieSessionInterface
 
 from events import log
 from events.catalogue import View
@@ -15,10 +17,20 @@ from ideas_hub.ideas import Stage
 from ideas_hub.people import Actor
 from tests import make
 from tests.live.watcher import Watcher
+from web.session import KEY
 
 
 def token(who: Actor) -> str:
     return sessions.make_token(make.address(who), 1)
+
+
+def cookie(secret: str) -> str:
+    """As a browser has it that is signed in with that secret."""
+    app = Flask("hub")
+    app.secret_key = "for tests only"
+    signer = SecureCookieSessionInterface().get_signing_serializer(app)
+    assert signer is not None
+    return f"session={signer.dumps({KEY: secret})}"
 
 
 def settle(watcher: Watcher) -> list[tuple[str, object]]:
@@ -167,14 +179,27 @@ def test_a_right_that_is_taken_away_ends_the_stream_within_two_seconds(hub, watc
     assert watcher.types == []
 
 
-def test_who_signs_out_watches_as_nobody(hub, watch):
+@pytest.mark.parametrize("ends", ["end", "end_own", "end_others"])
+def test_a_session_or_a_token_that_is_taken_back_closes_its_sockets_within_two_seconds(hub, watch, ends):
     staff = make.person(kind="staff")
-    secret = token(staff)
-    watcher = watch("board", token=secret)
-    sessions.end(secret)
-    assert watcher.wait(lambda: watcher.of("reset"), within=2) == [{"why": "rights"}]
+    kept, made = token(staff), sessions.start_session(staff.ref or "")
+    other = watch("board", token=kept)
+    secret = made if ends == "end_others" else token(staff)
+    by = {"headers": {"Cookie": cookie(secret)}} if ends == "end_others" else {"token": secret}
+    watcher = watch("board", **by)
+    match ends:
+        case "end":
+            sessions.end(secret)
+        case "end_own":
+            sessions.end_own(staff, sessions.ref_of(secret))
+        case "end_others":
+            sessions.end_others(staff, sessions.start_session(staff.ref or ""))
+    watcher.wait(lambda: watcher.of("disconnect"), within=2)
+    assert watcher.of("reset") == [{"why": "rights"}]
     make.idea(audience="staff")
-    assert watcher.watch("board", "me")["refused"] == ["me"]
+    other.wait_for("idea.posted")
+    assert watcher.types == []
+    assert other.of("reset") == []
 
 
 def test_the_server_says_every_five_seconds_that_it_is_there(hub, watch):
@@ -259,13 +284,42 @@ def test_a_fact_that_this_code_cannot_read_stops_nothing(hub, watch):
     assert (again["mode"], [event["type"] for event in again["events"]]) == ("resume", ["idea.posted"])
 
 
+SAYS_ITSELF = {"suppress_origin": True}  # else the client adds an origin of its own to the one it is told to send
+FOREIGN = [  # in which {port} is ours
+    "https://elsewhere.example",
+    "http://elsewhere.example:{port}",
+    "https://127.0.0.1:{port}",
+    "http://127.0.0.1",
+    "http://127.0.0.1:{port}.elsewhere.example",
+    "http://127.0.0.1.elsewhere.example:{port}",
+    "http://elsewhere.example/http://127.0.0.1:{port}",
+    "http://127.0.0.1:{port}@elsewhere.example",
+    "http://127.0.0.2:{port}",
+    "http://[::1]:{port}",
+    "file://",
+    "null",
+    "http://127.0.0.1:{port}, https://elsewhere.example",
+    "http://127.0.0.1:{port}/",
+]
+
+
 @pytest.mark.sqlite_only
-def test_a_page_of_another_origin_cannot_open_a_socket(hub, running):
-    client = socketio.Client(reconnection=False)
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+@pytest.mark.parametrize("origin", FOREIGN)
+def test_a_page_of_another_origin_cannot_open_a_socket(hub, running, origin, transport):
+    """Not even with the cookie of somebody who is signed in, which no browser would send along."""
+    theirs = {"Origin": origin.format(port=running.port), "Cookie": cookie(sessions.start_session(make.staff().ref or ""))}
+    client = socketio.Client(reconnection=False, websocket_extra_options=SAYS_ITSELF)
     with pytest.raises(socketio.exceptions.ConnectionError):
-        client.connect(
-            running.url, namespaces=["/live"], headers={"Origin": "https://elsewhere.example"}, transports=["websocket"]
-        )
+        client.connect(running.url, namespaces=["/live"], headers=theirs, transports=[transport])
+
+
+@pytest.mark.sqlite_only
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+def test_our_own_pages_and_programs_without_a_page_open_sockets(hub, running, watch, transport):
+    for headers in ({"Origin": running.url}, {}):
+        watcher = watch("board", headers=headers, transports=[transport], websocket_extra_options=SAYS_ITSELF)
+        assert watcher.ack["ok"]
 
 
 def test_polling_alone_carries_the_whole_protocol(hub, watch):

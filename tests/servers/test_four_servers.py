@@ -25,6 +25,7 @@ from tests.journeys.conftest import OUTAGE
 from tests.journeys.conftest import Watcher as Page
 from tests.live.watcher import Watcher
 from tests.servers.conftest import start_together
+from tests.support import whole_file
 from tests.support.browser import CSRF_TOKEN, Visitors
 from tests.support.hub import Server
 from tests.support.playing import lines_until, playing
@@ -34,6 +35,7 @@ from tests.support.witness import entries
 from web.cli import demo, minutes
 
 pytestmark = [pytest.mark.postgresql_only, pytest.mark.timeout(240)]  # a busy machine takes long to start four servers
+database_url, hub = whole_file.database_url, whole_file.hub
 
 MOST_STALE, RIGHT_AGAIN = 3.0, 5.0  # seconds
 SHOWN = """idea => {
@@ -55,20 +57,6 @@ LIKE_NEW = """async place => {
   const anew = await (await fetch(location.href)).text();
   return links(document) === links(new DOMParser().parseFromString(anew, "text/html"));
 }"""
-
-
-@pytest.fixture(scope="module")
-def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    databases = request.getfixturevalue(f"{request.param}_databases")
-    url = databases.make(demo=False)
-    yield url
-    databases.drop(url)
-
-
-@pytest.fixture(scope="module")
-def hub(database_url: str) -> Iterator[db.Database]:
-    yield db.connect(database_url)
-    db.disconnect()
 
 
 class Hub:

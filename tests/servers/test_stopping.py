@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 import pytest
 import sqlalchemy as sa
@@ -18,6 +18,7 @@ from tests import make
 from tests.live.watcher import Watcher
 from tests.support.hub import Server
 from tests.support.processes import wait_until
+from tests.support.sockets import Raw
 
 SOON = 8.0  # seconds, on a busy machine; whoever has to be waited for makes it ten
 
@@ -107,3 +108,31 @@ def test_watchers_are_told_to_go_elsewhere_and_have_missed_nothing(hub: db.Datab
     assert time.monotonic() < began + SOON
     for watcher in watchers:
         assert watcher.wait(lambda watcher=watcher: watcher.of("disconnect")) == ["server disconnect"]
+
+
+EVERY_TURN_IS_LONG = """
+import eventlet, time
+from events.gateway import Gateway
+say_goodbye = Gateway.say_goodbye
+def busy():
+    while True:
+        until = time.monotonic() + 0.1
+        while time.monotonic() < until:
+            pass
+        eventlet.sleep(0)
+def say_it_while_much_is_asked(self):
+    eventlet.spawn(busy)
+    say_goodbye(self)
+Gateway.say_goodbye = say_it_while_much_is_asked
+"""
+
+
+@pytest.mark.sqlite_only
+def test_a_busy_server_ends_as_soon_however_many_watch(hub: db.Database, server):
+    one = server(altered=EVERY_TURN_IS_LONG)
+    with ExitStack() as at_the_end:
+        for _ in range(120):
+            at_the_end.enter_context(Raw(one.port)).watch("ideas")
+        began = time.monotonic()
+        assert one.stop() == 0
+        assert time.monotonic() < began + SOON

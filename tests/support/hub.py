@@ -20,6 +20,7 @@ def environment(database_url: str, **settings: object) -> dict[str, str]:
     """What a hub is configured by: `RATE_LIMITS="on"` stands for IDEAS_HUB_RATE_LIMITS, and nothing of this machine."""
     ours = {"DATABASE_URL": database_url, "SECRET_KEY": "for tests only", "RATE_LIMITS": "off", **settings}
     others = {name: value for name, value in os.environ.items() if not name.startswith("IDEAS_HUB_")}
+    others.pop("PYTHONDONTWRITEBYTECODE", None)  # what is started a hundred times shall not be compiled each time
     return others | {"FLASK_APP": "web", "PYTHONPATH": str(ROOT)} | {f"IDEAS_HUB_{k}": str(v) for k, v in ours.items()}
 
 

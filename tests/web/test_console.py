@@ -6,8 +6,11 @@ from flask import Flask
 
 from ideas_hub import db
 from ideas_hub.ideas import Idea
+from ideas_hub.links import ask_for_link
+from ideas_hub.outbox import claim_mails, mail_failed
 from ideas_hub.people import NOBODY
 from ideas_hub.settings import current_settings, themes
+from ideas_hub.verify import verify
 from ideas_hub.whole import whole_idea
 from tests import make
 
@@ -76,4 +79,15 @@ def test_a_hub_that_does_not_is_refused_and_the_idea_named(console):
     done = console("verify")
     assert done.exit_code == 1
     assert f"{ref}: the tally is 3 (2, 0), and the rows are 2 (2, 0)" in done.output
-    assert done.output.splitlines()[-1] == "Error: 1 of 15 checks found what should not be."
+    assert done.output.splitlines()[-1] == f"Error: 1 of {len(verify())} checks found what should not be."
+
+
+def test_the_mails_that_were_not_sent_are_listed_with_what_became_of_them(console):
+    assert console("outbox").output == ""
+    ask_for_link("ann@example.org", key="x")
+    ask_for_link("bob@example.org", key="x")
+    mail_failed(claim_mails(1)[0], "550 nobody here", for_good=True)
+    given_up, waiting = console("outbox").output.splitlines()
+    assert "given up after 1 attempts. 550 nobody here" in given_up
+    assert "next try" in waiting
+    assert "example.org" not in given_up + waiting

@@ -195,6 +195,10 @@ class Blueprint(flask_smorest.Blueprint):
     def __init__(self, concept: str) -> None:
         super().__init__(f"api_{concept}", __name__, url_prefix="/api/v1")
 
+    def arguments(self, schema: type[ma.Schema], **options: Any) -> Callable[..., Any]:
+        """As flask-smorest has it; the schema is made once, and not with each request."""
+        return cast(Callable[..., Any], super().arguments(schema(), **options))
+
     def gives(self, status: int, shape: type[ma.Schema] | None = None) -> Callable[..., Any]:
         return cast(Callable[..., Any], self.alt_response(status, schema=shape, success=True))
 

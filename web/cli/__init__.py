@@ -12,9 +12,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ideas_hub import db, schema
 from ideas_hub.errors import Invalid, Refusal
+from ideas_hub.outbox import unsent_mails
 from ideas_hub.people import Kind, Role, add_person, name_lead
 from ideas_hub.sessions import make_token
 from ideas_hub.settings import add_theme, change_settings, current_settings
+from ideas_hub.sign_on import forget_sign_on
 from web.cli import demo, play, verifying
 from web.cli.importing import READERS, running
 
@@ -31,6 +33,7 @@ def init_app(app: Flask) -> None:
     app.cli.add_command(demo_command)
     app.cli.add_command(import_command)
     app.cli.add_command(verify_command)
+    app.cli.add_command(outbox)
 
 
 def plainly(work: Callable[..., Any]) -> Callable[..., Any]:
@@ -71,6 +74,14 @@ def person_add(email: str, name: str, kind: str, team: str | None, directorate: 
     held = [Role(role) for role in roles]
     ref = add_person(email, name=name, kind=Kind(kind), team=team, directorate=directorate, roles=held)
     click.echo(f"{name} ({ref})")
+
+
+@person.command("unlink")
+@click.argument("email")
+@plainly
+def person_unlink(email: str) -> None:
+    """Let whoever next comes by the council's sign-in with that address be that person, as when the hub was registered anew."""
+    forget_sign_on(email)
 
 
 @click.command("token")
@@ -164,6 +175,17 @@ def verify_command() -> None:
         verifying.run()
     except SQLAlchemyError as away:
         raise click.ClickException(f"The database cannot be read: {away.__cause__ or away}") from away
+
+
+@click.command("outbox")
+@plainly
+def outbox() -> None:
+    """List the mails that were not sent: those that wait, and those that were given up in the last month, and why."""
+    for mail in unsent_mails():
+        due = f"next try {mail.due_at:%Y-%m-%d %H:%M:%S} UTC" if mail.due_at else "given up"
+        click.echo(
+            f"{mail.ref} {mail.kind} of {mail.made_at:%Y-%m-%d %H:%M}: {due} after {mail.tries} attempts. {mail.error}".rstrip()
+        )
 
 
 def _check_schema() -> None:

@@ -1,6 +1,6 @@
-"""Signing in and out. In demo mode one chooses somebody by name; no other way is there yet, and the page says so."""
+"""Signing in and out. Staff come by what the council has already (`staff.py`); in demo mode one chooses somebody by name."""
 
-from flask import Blueprint, Flask, current_app, redirect, render_template, request
+from flask import Blueprint, Flask, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from ideas_hub.errors import Invalid, Missing, _
@@ -26,14 +26,14 @@ def init_app(app: Flask) -> None:
 @blueprint.route("/sign-in", methods=["GET", "POST"])
 def sign_in() -> ResponseReturnValue:
     if request.method == "GET":
-        return _page(Form("sign-in"))
+        return page(Form("sign-in"))
     if not _is_demo():
         raise Missing
     form = sent("sign-in")
     try:
         session.sign_in(form.text("person"))
     except Missing:
-        return _page(form.refused(Invalid.field("person", _("Choose somebody from the list."))), 422)
+        return page(form.refused(Invalid.field("person", _("Choose somebody from the list."))), 422)
     landing = "/me" if actor().kind is Kind.STAFF else "/ideas"
     return done(own_path(form.value("next")) or landing)
 
@@ -43,15 +43,17 @@ def sign_out() -> ResponseReturnValue:
     """GET asks, since it must not write."""
     if request.method == "GET":
         return render_template("sign_in/out.html") if actor().is_somebody else redirect("/sign-in", 303)
+    by_staff = session.came_by_staff() and current_app.extensions["staff_sign_in"]
     session.sign_out()
-    return done("/")
+    return done(url_for("staff.signed_out") if by_staff else "/")
 
 
 def _is_demo() -> bool:
     return bool(current_app.extensions["ideas_hub"].config.demo)
 
 
-def _page(form: Form, status: int = 200) -> ResponseReturnValue:
+def page(form: Form, status: int = 200) -> ResponseReturnValue:
+    """The ways to sign in; where one of their forms was refused, with what is wrong in it."""
     if form.is_refused and wants_json():
         raise Invalid(form.errors)
     following = own_path(request.values.get("next", "")) or ""

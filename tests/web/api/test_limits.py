@@ -1,8 +1,11 @@
 """Nobody is shut out by others, and nobody can flood the hub."""
 
+import time
 from collections.abc import Callable
 
 import pytest
+from limits import RateLimitItemPerMinute
+from redis.exceptions import ConnectionError
 
 from tests import make
 from tests.support.services import Redis
@@ -84,17 +87,37 @@ def test_what_was_counted_is_forgotten_after_its_minute(monkeypatch: pytest.Monk
     assert set(counts.storage) == set(counts.expirations) == {"bob"}
 
 
-def test_servers_count_together_where_there_is_redis(
-    hub_with: Callable[..., Api], redis: Redis, monkeypatch: pytest.MonkeyPatch
+def test_servers_count_together_where_there_is_redis(redis: Redis) -> None:
+    one, other = limits.Counter(redis.url), limits.Counter(redis.url)
+    limit = RateLimitItemPerMinute(6)
+    assert [server.hit(limit, "read 192.0.2.8") for _ in range(4) for server in (one, other)] == [True] * 6 + [False] * 2
+    assert 0 < other.until(limit, "read 192.0.2.8") - time.time() <= 61
+
+
+def test_limits_go_on_without_redis_and_it_is_asked_again_ever_more_rarely(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(limits, "A_MINUTE", {"read": (20, 6), "vote": (4, 5), "write": (3, 5), "act": (6, 5)})
-    one, other = (hub_with(RATE_LIMITS="on", REDIS_URL=redis.url).by() for _ in range(2))
-    at = {"environ_base": {"REMOTE_ADDR": "192.0.2.8"}}
-    found = [caller.get("/me", **at).status_code for _ in range(4) for caller in (one, other)]
-    assert found == [200] * 6 + [429] * 2
+    now = 1000.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    server, limit, asked = limits.Counter("redis://127.0.0.1:1/0"), RateLimitItemPerMinute(6), []
+    monkeypatch.setattr(server.shared, "hit", lambda *_, **__: asked.append(now) or _away())
+    assert [server.hit(limit, "read") for _ in range(7)] == [True] * 6 + [False]
+    for _ in range(160):
+        now += 0.5
+        server.hit(limit, "read")
+    assert asked == [1000, 1001, 1003, 1007, 1015, 1031, 1063]
+    monkeypatch.setattr(server.shared, "hit", lambda *_, **__: True)
+    now += 32
+    assert server.hit(limit, "read")
+    assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
 
 
-def test_limits_go_on_without_redis(hub_with: Callable[..., Api], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "A_MINUTE", {"read": (20, 6), "vote": (4, 5), "write": (3, 5), "act": (6, 5)})
+def test_the_only_server_of_a_database_counts_for_itself(hub_with: Callable[..., Api], monkeypatch: pytest.MonkeyPatch) -> None:
     nobody = hub_with(RATE_LIMITS="on", REDIS_URL="redis://127.0.0.1:1/0").by()
-    assert [nobody.get("/me").status_code for _ in range(7)] == [200] * 6 + [429]
+    with monkeypatch.context() as patched:
+        patched.setattr("socket.socket.connect", lambda *_: pytest.fail("Redis was asked"))
+        assert nobody.get("/ideas").status_code == 200
+
+
+def _away() -> None:
+    raise ConnectionError

@@ -8,7 +8,7 @@ import { fill, time, words } from "./words.js";
 
 const PAUSE = 1_200, AT_THE_LATEST = 8_000, AGAIN = 5_000; // milliseconds
 const AGE = 30 * 24 * 3_600_000; // after which the browser forgets
-const NO_VALUES = ["csrf_token", "draft", "back", "parent", "keep", "once"];
+const NO_VALUES = ["csrf_token", "draft", "back", "parent", "keep", "once", "email", "name"]; // who wrote is nobody's business on a shared device
 
 const reader = document.body.dataset.reader || "nobody";
 const states = new WeakMap(); // form → what is known of its draft

@@ -5,6 +5,8 @@ import * as parts from "./parts.js";
 import { keyOf, reconcile } from "./reconcile.js";
 import { offer } from "./waiting.js";
 
+const UNDERWAY = 5_000; // that a form which was sent has to lead to its page
+
 /** The page with everything new in it, in its new order: on the reader's request. Nothing where it could not be had. */
 export async function showAll() {
   const [main, fresh] = await both();
@@ -15,7 +17,7 @@ export async function showAll() {
 export async function catchUp() {
   const asked = performance.now();
   const [main, fresh] = await both();
-  if (fresh === null) location.reload(); // not for us any more: let the server say so
+  if (fresh === null) again(); // not for us any more: let the server say so
   if (!fresh) return fresh === null;
   const shown = items(main);
   const now = items(fresh);
@@ -30,13 +32,26 @@ export async function catchUp() {
   return true;
 }
 
+/** Load this page anew. Whoever just sent a form that leads elsewhere, such as to sign out, is not called back from their way. */
+export function again() {
+  const left = sentAt + UNDERWAY - performance.now();
+  if (left > 0) setTimeout(again, left);
+  else location.reload();
+}
+
+let sentAt = -Infinity;
+addEventListener("submit", (event) => {
+  if (!event.defaultPrevented) sentAt = performance.now(); // heard last: nobody sends it by themselves
+});
+addEventListener("pageshow", () => (sentAt = -Infinity));
+
 /** The page is for us no more: the server says what stands here now. If it cannot be asked, nothing is shown. */
 export async function leaveIfGone(text) {
   const main = document.querySelector("main");
   try {
     const answer = await fetch(location.href, { cache: "no-store", headers: { Accept: "text/html" }, signal: AbortSignal.timeout(3_000) });
     if (answer.ok) return void (await showAll());
-    location.reload();
+    again();
   } catch {
     const line = document.createElement("p");
     line.className = "govuk-body-l";

@@ -56,7 +56,7 @@ async function reload(delay = 500) {
 
 /** Signed out, or in as somebody else, in another tab: the name at the top and every form are of the one who was here before. */
 function onRights() {
-  location.reload();
+  page.again();
 }
 
 /** A topic that we may not watch: its idea is gone, or is ours to see but by other rights (its author's, a moderator's). */

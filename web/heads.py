@@ -1,0 +1,59 @@
+"""The head of a request: read by llhttp, which Node reads its own with, and refused where it is not to the letter."""
+
+from functools import lru_cache
+from typing import Any
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+
+
+class Malformed(Exception):
+    """This is no head of an HTTP request."""
+
+
+class Head:
+    """What a request says before its body. `environ` has its headers as WSGI names them.
+
+    Headers with an underscore in their name are left out: they would pass for others.
+    """
+
+    __slots__ = ("environ", "keeps_alive", "method", "parser", "url", "version")
+
+    def __init__(self, text: bytes) -> None:
+        """Read the head from its first line to the empty one. Raises Malformed."""
+        self.url, self.method, self.version, self.keeps_alive = "", "", "", False
+        self.environ: dict[str, Any] = {}
+        self.parser = HttpRequestParser(self)
+        try:
+            self.parser.feed_data(text)
+        except HttpParserUpgrade:
+            pass  # from here on it is no HTTP: what comes is for who was asked
+        except HttpParserError as error:
+            raise Malformed(str(error)) from error
+        finally:
+            del self.parser
+        if self.version not in ("HTTP/1.0", "HTTP/1.1"):  # none: it ended too early
+            raise Malformed("it is of no version that is spoken here")
+
+    def on_headers_complete(self) -> None:
+        self.method, self.version = self.parser.get_method().decode(), f"HTTP/{self.parser.get_http_version()}"
+        self.keeps_alive = self.parser.should_keep_alive()
+
+    def on_url(self, url: bytes) -> None:
+        self.url += url.decode("latin-1")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if (key := _key(name)) is not None:
+            text = value.decode("latin-1").strip(" \t")
+            self.environ[key] = f"{self.environ[key]},{text}" if key in self.environ else text
+
+    def get(self, name: str, default: str | None = None) -> str | None:
+        """A header by its own name."""
+        return self.environ.get(_key(name.encode()) or "", default)
+
+
+@lru_cache(maxsize=512)
+def _key(name: bytes) -> str | None:
+    if b"_" in name:
+        return None
+    key = name.decode("latin-1").upper().replace("-", "_")
+    return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
