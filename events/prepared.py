@@ -26,14 +26,14 @@ class Driver(Protocol):
 
 
 class Prepared:
-    """A statement of fixed shape: always asked with the same names, and without lists of values.
+    """A statement of fixed shape, without lists of values.
 
     It goes past the Session, and neither sees nor writes what that has not flushed.
     """
 
     def __init__(self, statement: Executable) -> None:
         self.statement = statement
-        self.compiled: _Compiled | None = None
+        self.compiled: dict[tuple[str, ...], _Compiled] = {}  # by the names of the values
 
     def __call__(self, session: Session, values: Mapping[str, Any] = NOTHING) -> Sequence[Any]:
         """The rows that it returns; their columns are attributes."""
@@ -51,9 +51,9 @@ class Prepared:
 
     def by(self, driver: Driver, values: Mapping[str, Any] = NOTHING) -> Sequence[Any]:
         """The rows that it returns by that driver."""
-        compiled = self.compiled
+        compiled = self.compiled.get(names := tuple(values))
         if compiled is None or compiled.dialect is not driver.dialect:
-            compiled = self.compiled = _Compiled(self.statement, driver.dialect, [*values])
+            compiled = self.compiled[names] = _Compiled(self.statement, driver.dialect, names)
         cursor = driver.execute(compiled.sql, [value(values) for value in compiled.values])
         return [compiled.row(found) for found in cursor.fetchall()] if compiled.row is not None else ()
 
@@ -64,22 +64,27 @@ Converter = Callable[[Any], Any]
 class _Compiled:
     """A statement as one dialect has it: its text, what to hand in, and how to read a row."""
 
-    def __init__(self, statement: Any, dialect: Dialect, names: list[str]) -> None:
-        compiled = statement.compile(dialect=dialect, column_keys=names if isinstance(statement, UpdateBase) else None)
+    def __init__(self, statement: Any, dialect: Dialect, names: tuple[str, ...]) -> None:
+        is_change = isinstance(statement, UpdateBase)
+        compiled = statement.compile(dialect=dialect, column_keys=[*names] if is_change else None)
         if compiled.positiontup is None or compiled.post_compile_params or compiled.literal_execute_params:
             raise TypeError(f"this has no fixed shape: {compiled}")
         self.dialect, self.sql = dialect, str(compiled)
+        made = {column.key: column.default for column in compiled.insert_prefetch} if is_change else {}
         self.values = [
-            _value(bind, bind.type.dialect_impl(dialect).bind_processor(dialect))
+            _value(bind, bind.type.dialect_impl(dialect).bind_processor(dialect), made.get(bind.key))
             for bind in map(compiled.binds.__getitem__, compiled.positiontup)
         ]
-        is_change = isinstance(statement, UpdateBase)
         columns = statement.returning_column_descriptions if is_change else statement.column_descriptions
         self.row = _row(columns, dialect) if columns else None
 
 
-def _value(bind: BindParameter[Any], convert: Converter | None) -> Callable[[Mapping[str, Any]], Any]:
+def _value(bind: BindParameter[Any], convert: Converter | None, made: Any) -> Callable[[Mapping[str, Any]], Any]:
+    """How to get what is handed in for that; `made` is the default that its column has in Python."""
     name = bind.key
+    if made is not None:
+        make = made.arg if made.is_callable else lambda _context: made.arg
+        return lambda values: convert(make(None)) if convert is not None else make(None)
     if not bind.required:  # it stands in the statement
         fixed = convert(bind.effective_value) if convert is not None else bind.effective_value
         return lambda values: fixed

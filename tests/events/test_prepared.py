@@ -12,6 +12,7 @@ from ideas_hub.people import Kind, Person
 
 PEOPLE = Person.__table__
 ADD = Prepared(sa.insert(PEOPLE).returning(PEOPLE.c.id, PEOPLE.c.kind))
+NAMED = Prepared(sa.insert(PEOPLE).returning(PEOPLE.c.ref))
 BY_KIND = Prepared(
     sa.select(Person.name, Person.kind, sa.literal(7).label("seven"))
     .where(Person.kind == sa.bindparam("kind"))
@@ -58,6 +59,13 @@ def test_a_refusal_of_the_driver_is_one_of_sqlalchemy_and_undoes_the_command_onl
     with pytest.raises(sa.exc.IntegrityError):
         add("bob", "ann")
     assert [row.name for row in db.glance(BY_KIND, {"kind": Kind.RESIDENT})] == ["Ann"]
+
+
+def test_what_is_left_out_is_as_its_column_has_it_and_another_time_it_may_be_given(hub: db.Database) -> None:
+    with db.transaction() as session:
+        [left_out] = NAMED(session, {"name": "Ann", "kind": Kind.RESIDENT})
+        [given] = NAMED(session, {"ref": "bob", "name": "Bob", "kind": Kind.RESIDENT})
+    assert (len(left_out.ref), given.ref) == (8, "bob")
 
 
 @pytest.mark.sqlite_only
