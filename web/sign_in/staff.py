@@ -12,7 +12,7 @@ from ideas_hub.sign_on import end_sign_ons, sign_on
 from web.config import Config, Issuer, SigningProxy
 from web.errors import SAID, problem
 from web.forms import own_path
-from web.session import adopt
+from web.session import actor, adopt
 from web.sign_in.provider import Away, NotVouched, Provider
 from web.sign_in.proxy import Proxy
 from web.whence import whence
@@ -92,7 +92,10 @@ def callback() -> ResponseReturnValue:
 @blueprint.get("/sign-out/staff")
 def signed_out() -> ResponseReturnValue:
     """For who has just signed out of the hub: they may want to sign out of the council's sign-in as well."""
-    return render_template("sign_in/signed_out.html", everywhere=_by().sign_out_url())
+    by = _by()
+    if actor().is_somebody:
+        return redirect(url_for("sign_in.sign_out"))
+    return render_template("sign_in/signed_out.html", everywhere=by.sign_out_url())
 
 
 @blueprint.post("/sign-in/ended")
