@@ -348,6 +348,7 @@ def test_many_tabs_can_begin_and_the_cookie_stays_small(visit, provider):
         assert len(cookie.value) < 3500
     assert back(browser, addresses[0]).status_code == 400
     assert back(browser, addresses[-2]).location.endswith("10")
+    assert come(visit(), f"/sign-in/staff?next=/ideas?q={'x' * 4000}").location == "/me"
 
 
 def test_who_stops_at_the_provider_is_told_so(visit, provider):
