@@ -10,7 +10,7 @@ from ideas_hub import comments, sessions
 from ideas_hub.audiences import change_idea
 from ideas_hub.people import Actor
 from tests import make
-from tests.support.sockets import Raw
+from tests.support.sockets import Gone, Raw
 
 pytestmark = pytest.mark.postgresql_only
 
@@ -27,7 +27,7 @@ def hear(watcher: Raw, until: float) -> list[list[object]]:
         watcher.socket.settimeout(left)
         try:
             watcher.read()
-        except TimeoutError:
+        except (TimeoutError, Gone):
             break
     watcher.socket.settimeout(10)
     return watcher.messages

@@ -23,6 +23,7 @@ from ideas_hub.votes import Vote, cast_vote
 from tests import make
 from tests.journeys.conftest import OUTAGE
 from tests.journeys.conftest import Watcher as Page
+from tests.live.test_protocol import SAYS_ITSELF, cookie
 from tests.live.watcher import Watcher
 from tests.servers.conftest import start_together
 from tests.support import whole_file
@@ -398,3 +399,41 @@ def test_two_of_four_servers_are_killed_while_the_council_is_at_work(
         for place in places:
             page.until(LIKE_NEW, place)
         assert not page.was_reloaded
+
+
+# Rights
+
+
+def test_a_role_and_a_session_that_are_taken_away_end_on_pages_and_sockets_of_every_server_within_two_seconds(four: Hub):
+    demoted, leaving = make.leader(), make.leader()
+    secret = make.idea(audience="leadership", title="Close the east wing")
+    urls = [f"http://127.0.0.1:{server.port}" for server in four.servers]
+    known = {who: {"Cookie": cookie(sessions.start_session(who.ref or ""))} for who in (demoted, leaving)}
+
+    def watchers(who: Actor) -> list[Watcher]:
+        headers = known[who] | {"Origin": four.url}
+        return [Watcher(url, headers=headers, websocket_extra_options=SAYS_ITSELF) for url in urls]
+
+    def pages(who: Actor) -> set[int]:
+        return {requests.get(f"{url}/ideas/{secret}", headers=known[who], timeout=10).status_code for url in urls}
+
+    sockets = {who: watchers(who) for who in known}
+    everybody = [watcher for those in sockets.values() for watcher in those]
+    try:
+        assert {tuple(watcher.watch("board", f"idea:{secret}")["refused"]) for watcher in everybody} == {()}
+        assert pages(demoted) == pages(leaving) == {200}
+        taken = time.monotonic()
+        make.changed(demoted)
+        sessions.end_others(leaving, "none of them")
+        assert pages(demoted) == pages(leaving) == {404}
+        for watcher in sockets[demoted]:
+            watcher.wait(lambda watcher=watcher: watcher.of("reset") == [{"why": "rights"}], within=2)
+        for watcher in sockets[leaving]:
+            watcher.wait(lambda watcher=watcher: watcher.of("disconnect"), within=2)
+        assert time.monotonic() - taken < 2
+        make.comment(secret)
+        time.sleep(1)  # for what must not come
+        assert [watcher.types for watcher in everybody] == [[]] * len(everybody)
+    finally:
+        for watcher in everybody:
+            watcher.leave()

@@ -348,6 +348,7 @@ def test_many_tabs_can_begin_and_the_cookie_stays_small(visit, provider):
         assert len(cookie.value) < 3500
     assert back(browser, addresses[0]).status_code == 400
     assert back(browser, addresses[-2]).location.endswith("10")
+    assert come(visit(), f"/sign-in/staff?next=/ideas?q={'x' * 4000}").location == "/me"
 
 
 def test_who_stops_at_the_provider_is_told_so(visit, provider):
@@ -433,6 +434,7 @@ def test_signing_in_ends_the_session_that_the_browser_had(visit, provider):
 def test_who_signs_out_is_told_that_they_are_still_signed_in_over_there(visit, provider):
     browser = visit(ours=True)
     come(browser)
+    assert browser.get("/sign-out/staff").location == "/sign-out"  # who is still here is not told otherwise
     token = re.search(r'name="csrf-token" content="([^"]+)"', browser.get("/me").text)[1]
     answer = browser.post("/sign-out", data={"csrf_token": token})
     assert (answer.status_code, answer.location) == (303, "/sign-out/staff")

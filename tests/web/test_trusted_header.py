@@ -1,6 +1,7 @@
 """A proxy of the intranet that names who asks: believed from its own address, and from nowhere else."""
 
 import pytest
+import requests
 
 from ideas_hub import db
 from ideas_hub.people import Person, Role
@@ -125,3 +126,19 @@ def test_a_hub_that_would_believe_a_header_from_anybody_does_not_start(database_
     assert refused.returncode == 1
     assert refused.stderr.startswith("IDEAS_HUB_TRUSTED_HEADER_PROXY is needed")
     assert refused.stderr.count("\n") == 1
+
+
+def test_a_header_that_is_only_spelt_like_the_proxys_is_nobodys_word(server):
+    """A proxy takes out `Remote-User` of what browsers send, and may let `Remote_User` pass; WSGI has one name for both."""
+    running = server(TRUSTED_HEADER="Remote-User", TRUSTED_HEADER_PROXY="127.0.0.1")
+
+    def come_with(**headers: str) -> str | None:
+        browser = requests.Session()
+        browser.headers.update({name.replace("__", "-"): value for name, value in headers.items()})
+        browser.get(f"{running.url}/sign-in/staff", timeout=10)
+        me = browser.get(f"{running.url}/api/v1/me", timeout=10).json()["person"]
+        return me and me["name"]
+
+    assert come_with(Remote__User="ann", Remote__Name="Ann") == "Ann"
+    assert come_with(Remote_User="ann", Remote__Name="Ann") is None
+    assert come_with(Remote__User="bob", Remote__Name="Bob", Remote_User="ann", Remote_Name="Ann") == "Bob"

@@ -12,13 +12,14 @@ from ideas_hub.sign_on import end_sign_ons, sign_on
 from web.config import Config, Issuer, SigningProxy
 from web.errors import SAID, problem
 from web.forms import own_path
-from web.session import adopt
+from web.session import actor, adopt
 from web.sign_in.provider import Away, NotVouched, Provider
 from web.sign_in.proxy import Proxy
 from web.whence import whence
 
 BEGUN = "begun"  # under which the browser's cookie keeps the sign-ins that it began
 MOST_BEGUN, BEGUN_LASTS = 4, 60 * 60  # in tabs of one browser, and seconds: somebody may have to find their phone first
+LONGEST_NEXT = 400  # characters of an address: browsers keep no cookie of more than 4 KB
 STATUS = {Away: 503, NotVouched: 403}
 
 SAID_OF = {
@@ -60,11 +61,12 @@ def begin() -> ResponseReturnValue:
         begun = by.begin()
     except Away as away:
         return _refused(503, away)
+    following = own_path(request.args.get("next", "")) or ""
     others = list(_begun().items())[-(MOST_BEGUN - 1) :]
     kept = {
         "verifier": begun.verifier,
         "nonce": begun.nonce,
-        "next": own_path(request.args.get("next", "")) or "",
+        "next": following if len(following) <= LONGEST_NEXT else "",
         "at": int(time.time()),
     }
     session[BEGUN] = dict(others) | {begun.state: kept}
@@ -77,7 +79,7 @@ def callback() -> ResponseReturnValue:
     by = _by()
     begun = _begun().get(request.args.get("state", "")) if request.method == "GET" else None
     if begun is None or request.args.get("iss", by.issuer_url) != by.issuer_url:
-        return _refused(400, "unknown state")
+        return _refused(400)
     session[BEGUN] = {state: kept for state, kept in _begun().items() if kept is not begun}
     if error := request.args.get("error"):
         return _refused(403, f"the provider answered {error!r}"[:200], STOPPED)
@@ -92,7 +94,10 @@ def callback() -> ResponseReturnValue:
 @blueprint.get("/sign-out/staff")
 def signed_out() -> ResponseReturnValue:
     """For who has just signed out of the hub: they may want to sign out of the council's sign-in as well."""
-    return render_template("sign_in/signed_out.html", everywhere=_by().sign_out_url())
+    by = _by()
+    if actor().is_somebody:
+        return redirect(url_for("sign_in.sign_out"))
+    return render_template("sign_in/signed_out.html", everywhere=by.sign_out_url())
 
 
 @blueprint.post("/sign-in/ended")
@@ -119,7 +124,8 @@ def _begun() -> dict[str, dict[str, Any]]:
     return {state: kept for state, kept in session.get(BEGUN, {}).items() if kept["at"] > since}
 
 
-def _refused(status: int, why: object, said: str | None = None) -> ResponseReturnValue:
-    logger.warning("a member of staff could not be signed in: %s", why)
+def _refused(status: int, why: object = None, said: str | None = None) -> ResponseReturnValue:
+    if why:  # anybody can cause the others, as often as they like
+        logger.warning("a member of staff could not be signed in: %s", why)
     page = render_template("sign_in/refused.html", status=status, sentence=Sentence(said or SAID_OF[status]))
     return Response(page, status, headers={"Retry-After": "10"} if status == 503 else {}, mimetype="text/html")

@@ -1,0 +1,71 @@
+"""Whom the council's own sign-in vouches for. What it says on the wire is tested in `tests/web/test_staff.py`."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from events.catalogue import RightsChanged
+from ideas_hub.errors import Clash, Missing
+from ideas_hub.people import Person, Role
+from ideas_hub.sessions import Credential, Means, identify
+from ideas_hub.sign_on import SignOn, Voucher, end_sign_ons, forget_sign_on, sign_on
+from tests.support.witness import news, nothing_written, refused, rows
+
+ANN = Voucher(issuer="https://sso", subject="a1", name="Ann Lee", email="ann@calder.example", session="s1")
+
+
+def test_many_first_sign_ins_at_the_same_moment_are_one_person(hub):
+    """Two tabs that were open when a laptop woke up. One may be told to try again; nobody is there twice."""
+
+    def come(_: int) -> bool:
+        try:
+            sign_on(ANN)
+        except Clash:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        came = list(pool.map(come, range(8)))
+    assert any(came)
+    assert len(rows(Person)) == len(rows(SignOn)) == 1
+    assert len(rows(Credential)) == sum(came)
+    assert come(9)
+
+
+def test_a_role_that_is_given_or_taken_is_told_and_nothing_else_is(hub):
+    of_it = frozenset({Role.LEADER})
+    leader = replace(ANN, roles=of_it, decides=of_it)
+    plain = replace(ANN, email=None, decides=of_it)
+    sign_on(ANN)
+    (person,) = rows(Person)
+    for voucher, told in ((leader, True), (leader, False), (plain, True), (plain, False), (ANN, False)):
+        with news() as facts:
+            secret = sign_on(voucher)
+        assert facts == ([RightsChanged(person=person.ref)] if told else [])
+        assert (Role.LEADER in identify(secret, Means.SESSION).actor.roles) is (voucher is leader)
+    assert rows(Person)[0].email == ANN.email  # who says nothing of it leaves it
+
+
+def test_the_same_subject_of_another_issuer_is_somebody_else(hub):
+    sign_on(ANN)
+    sign_on(Voucher(issuer="https://other", subject=ANN.subject, name="Another Ann"))
+    assert [person.name for person in rows(Person)] == ["Ann Lee", "Another Ann"]
+
+
+def test_forgetting_by_what_somebody_comes_is_harmless_twice_and_refused_for_nobody(hub):
+    sign_on(ANN)
+    forget_sign_on("ANN@calder.example")
+    assert rows(SignOn) == []
+    with nothing_written():
+        forget_sign_on("ann@calder.example")
+    with refused(Missing):
+        forget_sign_on("nobody@calder.example")
+
+
+def test_a_session_that_ended_over_there_ends_here_and_no_other(hub):
+    sign_on(ANN)
+    other = sign_on(Voucher(issuer="https://other", subject="b", name="Bob", session="s1"))
+    with nothing_written():
+        assert end_sign_ons("https://sso", session_there="s2") == 0
+        assert end_sign_ons("https://sso", subject="b") == 0
+    assert end_sign_ons("https://sso", session_there="s1") == 1
+    assert identify(other, Means.SESSION).person is not None
