@@ -34,7 +34,7 @@ def key() -> str:
 
 def staff_may() -> bool:
     """May staff come by mail as well? Only where the council has no sign-in of its own, which may ask more of them."""
-    return getattr(current_app.extensions["ideas_hub"].config, "staff", None) is None
+    return current_app.extensions["ideas_hub"].config.staff is None
 
 
 def on_its_way(browser: str) -> ResponseReturnValue:
