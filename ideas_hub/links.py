@@ -30,7 +30,7 @@ from ideas_hub.outbox import Mail, put_mail
 
 LASTS = timedelta(minutes=10)  # from when the mail was sent: a mail server that is down takes nobody's time
 KEPT = timedelta(days=3)  # for which what was written waits, and may be sent a new link
-MOST_LINKS, IN = 5, timedelta(hours=1)  # that are sent to a mailbox
+MOST_LINKS, WITHIN = 5, timedelta(hours=1)  # that are sent to a mailbox
 MOST_WRONG_CODES = 3
 KIND = "link"  # of the mails that carry one
 
@@ -165,7 +165,7 @@ def ask(session: Session, email: str, *, key: str, act: Mapping[str, Any], name:
 
 def _put_link(session: Session, email: str, *, key: str, act: Mapping[str, Any], name: str, browser: str) -> None:
     word, mailbox = secrets.token_urlsafe(32), mailbox_of(email)
-    lately = select(func.count()).where(MailLink.mailbox == mailbox, MailLink.made_at > now() - IN)
+    lately = select(func.count()).where(MailLink.mailbox == mailbox, MailLink.made_at > now() - WITHIN)
     refused = "too many in an hour" if (session.scalar(lately) or 0) >= MOST_LINKS else ""
     mail = put_mail(session, KIND, email, {"word": word, "act": summary(act)}, refused=refused)
     session.add(

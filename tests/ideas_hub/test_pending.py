@@ -14,11 +14,11 @@ from ideas_hub.drafts import drafts
 from ideas_hub.errors import AtWork, Invalid, Missing, Refusal, RuleBroken
 from ideas_hub.ideas import Idea
 from ideas_hub.links import (
-    IN,
     KEPT,
     LASTS,
     MOST_LINKS,
     MOST_WRONG_CODES,
+    WITHIN,
     MailLink,
     State,
     ask_for_link,
@@ -343,6 +343,6 @@ def test_a_mailbox_is_sent_five_links_an_hour_and_who_asks_for_more_is_answered_
     ask_for_link("bob@example.org", key=KEY)
     assert len(delivered()) == MOST_LINKS + 1
     assert len(rows(MailLink)) == MOST_LINKS + 4
-    clock.goes_on(seconds=IN.total_seconds() + 1)
+    clock.goes_on(seconds=WITHIN.total_seconds() + 1)
     ask_for_link("ann@example.org", key=KEY)
     assert len(delivered()) == 1

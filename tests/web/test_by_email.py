@@ -92,6 +92,7 @@ def test_a_mail_scanner_that_follows_every_link_leaves_it_as_it_was(visit, mails
     assert votes(ref) == 1
     assert person.get(mail.link).status_code == 410
     assert visit().post(mail.link, headers=OURS).status_code == 400  # no token of ours
+    assert person.get(mail.link).headers["Referrer-Policy"] == "strict-origin"
     assert scanner.get("/me").status_code == 401
 
 

@@ -34,7 +34,7 @@ def key() -> str:
 
 def staff_may() -> bool:
     """May staff come by mail as well? Only where the council has no sign-in of its own, which may ask more of them."""
-    return getattr(current_app.extensions["ideas_hub"].config, "staff", None) is None
+    return current_app.extensions["ideas_hub"].config.staff is None
 
 
 def on_its_way(browser: str) -> ResponseReturnValue:
@@ -127,7 +127,9 @@ def _link(asked: Asked, token: str, status: int = 200) -> ResponseReturnValue:
             about = None  # it went meanwhile: the page says so
     name = name_of(asked.email) or asked.name
     page = render_template("sign_in/link.html", asked=asked, about=about, name=name, token=token, State=State)
-    return page, 410 if asked.state is not State.OPEN and status == 200 else status
+    # What the page loads names it in no log: who found its address there could use it.
+    headers = {"Referrer-Policy": "strict-origin"}
+    return page, 410 if asked.state is not State.OPEN and status == 200 else status, headers
 
 
 def _signed_in(confirmed: Confirmed) -> ResponseReturnValue:
