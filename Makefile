@@ -30,7 +30,7 @@ test: setup .venv/packages-dev ## Run all tests, after installing what they need
 	@$(python) -m tests.support.programs
 	@$(python) -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
-chaos: setup .venv/packages-dev ## Kill, stop and overload the hub for the better part of an hour, and say which promises held
+chaos: setup .venv/packages-dev ## Kill, stop and overload the hub for some twenty minutes, and say which promises held
 	@$(python) -m tests.support.programs
 	@$(python) -m pytest tests/chaos --long -o faulthandler_timeout=0 $(PYTEST_ARGS)
 

@@ -40,13 +40,14 @@ def answer(one):
     while time.process_time() < began + 0.002:
         pass
 pairs = [socket.socketpair() for _ in range(300)]
-for one, _ in pairs:
-    eventlet.spawn(answer, one)
+answering = [eventlet.spawn(answer, one) for one, _ in pairs]
 pulse.begin()
 eventlet.sleep(0.1)
 for _, other in pairs:
     other.send(b"x")
-eventlet.sleep(1.5)
+for one in answering:
+    one.wait()
+eventlet.sleep(0.1)
 """
 P999, LONGEST = 0.1, 0.5  # seconds
 BEATING = "from tests.chaos import pulse; pulse.begin()"
