@@ -54,7 +54,8 @@ class Facts:
                 frame = {topic: facts[topic] for topic in sorted(self.waiting.pop(place)) if topic in facts}
                 if frame:
                     about = [f"ideas/{topic.removeprefix('idea:')}" for topic in frame]
-                    self.rooms.send("facts", text(frame), [place], about=about)
+                    if not self.rooms.send("facts", text(frame), [place], about=about):
+                        self.waiting[place] = set(frame)  # for whom it was left out
                     self.earliest[place] = now + (PAUSE_FEED if place[1] in (IDEAS, BOARD) else PAUSE_TOPIC)
         self.earliest = {place: time for place, time in self.earliest.items() if time > now}
         return min((self.earliest.get(place, now) for place in self.waiting), default=None)

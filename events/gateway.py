@@ -29,6 +29,7 @@ MOST_ANSWERED, ANSWERED_A_SECOND, ANSWER = 4_000_000, 400_000, 8_000
 AT_ONCE = 8  # who are let in or answered between two turns of everybody else
 MOST_STRANGERS, STRANGE_FOR = 3000, 20.0  # how many may be connected and not have said to what, and for how many seconds
 MOST_BYTES = 64 * 1024  # of one message from a client
+OF_NOW = frozenset({"head", "facts"})  # messages that are true only as it is now
 GOODBYE = 1.0  # seconds that who leaves has to hang up
 GOODBYES = 500  # a second: all of them at once would come to the next server at once
 LONGEST_GOODBYE, HANGING_UP = 3.0, 1.0  # seconds
@@ -145,14 +146,17 @@ class Gateway(Namespace):
     def watched(self, view: View, topic: str) -> bool:
         return room(view, topic) in self.rooms
 
-    def send(self, message: str, content: str, rooms: Collection[tuple[View, str]], *, about: Collection[str] = ()) -> None:
-        """To each socket in any of the rooms, once, at the next `flush`."""
+    def send(self, message: str, content: str, rooms: Collection[tuple[View, str]], *, about: Collection[str] = ()) -> bool:
+        """To each socket in any of the rooms, once, at the next `flush`.
+
+        Said behind an answer that is on its way, a cursor or a tally of before would tell them to go back.
+        """
         names = tuple(name for name in (room(*place) for place in rooms) if name in self.rooms)
-        if names:
-            outboxes = self._in_any(names)
-            if message == "head":  # said behind an answer that is on its way, it would tell them to go back
-                outboxes = [outbox for outbox in outboxes if not outbox.held]
+        everybody = self._in_any(names) if names else []
+        outboxes = [outbox for outbox in everybody if not outbox.held] if message in OF_NOW else everybody
+        if outboxes:
             self._put(Frame(NAMESPACE, message, content, about), outboxes)
+        return len(outboxes) == len(everybody)
 
     def _in_any(self, names: tuple[str, ...]) -> list[Outbox]:
         if names not in self.gathered:
@@ -286,7 +290,7 @@ class Gateway(Namespace):
                 self._leave(sid, connection, name)
             return {"ok": False, "error": "not just now: try again in a moment"}
         finally:
-            connection.outbox.release_soon()
+            connection.outbox.release_soon(self.stream.telling)
 
     def on_unwatch(self, sid: str, message: Any) -> dict[str, Any]:
         connection = self.connections[sid]

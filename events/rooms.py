@@ -13,8 +13,12 @@ class Rooms(Protocol):
         """Is anybody in that room?"""
         ...
 
-    def send(self, message: str, content: str, rooms: Collection[tuple[View, str]], *, about: Collection[str] = ()) -> None:
-        """To each socket in any of the rooms, once, at the next `flush`. `content` is JSON, `about` the paths of its subjects."""
+    def send(self, message: str, content: str, rooms: Collection[tuple[View, str]], *, about: Collection[str] = ()) -> bool:
+        """To each socket in any of the rooms, once, at the next `flush`. `content` is JSON, `about` the paths of its subjects.
+
+        What is true only as it is now (`head`, `facts`) is not sent to whom something newer is being answered; say whether
+        there was nobody of that kind.
+        """
         ...
 
     def flush(self) -> None:

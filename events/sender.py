@@ -13,7 +13,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Collection, Iterable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from fcntl import ioctl
 from typing import Any
 
@@ -376,13 +376,17 @@ class Outbox:
         """Keep what is fresh, because an answer has to go out before it."""
         self.held += 1
 
-    def release_soon(self) -> None:
-        """Let what was kept go out, as soon as whoever calls this waits for something: what they say before is said before."""
-        eventlet.spawn_n(self._release)
+    def release_soon(self, telling: AbstractContextManager[Any]) -> None:
+        """Let what was kept go out, as soon as whoever calls this waits for something: what they say before is said before.
 
-    def _release(self) -> None:
-        self.held -= 1
-        self.flush([], b"")
+        Not while something is told: what was read for that may be older than the answer.
+        """
+        eventlet.spawn_n(self._release, telling)
+
+    def _release(self, telling: AbstractContextManager[Any]) -> None:
+        with telling:
+            self.held -= 1
+            self.flush([], b"")
 
     def forget(self, subject: str | None = None) -> None:
         """Not a byte about that subject, or about any, goes out from now on: who still waits for some is cut off, and comes back.

@@ -36,6 +36,7 @@ class Hub:
         self.seen = {view: {ONE, TWO, BOARD} for view in VIEWS}
         self.rooms = {(view, topic) for view in VIEWS for topic in (ONE, TWO, IDEAS, BOARD)}
         self.sent = []
+        self.reaches_all = True  # or is somebody there who is being answered?
         self.tell = Facts(self, self)
 
     def watched(self, view, topic):
@@ -46,6 +47,7 @@ class Hub:
 
     def send(self, message, content, rooms, *, about):
         self.sent.append((message, json.loads(content), rooms))
+        return self.reaches_all
 
     def note(self, *events):
         numbers = [tuple(1 if sees(view, event) else None for view in VIEWS) for event in events]
@@ -167,3 +169,14 @@ def test_when_the_numbers_cannot_be_read_nothing_is_forgotten(hub):
         hub.tell.flush(100)
     hub.tell.source = read
     assert hub.frames(100) == [{ONE: {"votes": 0}}]
+
+
+def test_for_whom_a_tally_was_left_out_it_is_told_again_as_it_is_then(hub):
+    hub.values[ONE] = 85
+    hub.note(VoteCast(idea="1", voter="a"))
+    hub.reaches_all = False
+    assert hub.frames(0) == [{ONE: {"votes": 85}}]
+    hub.values[ONE], hub.reaches_all = 86, True
+    assert hub.frames(0.05) == []  # ten a second, also for them
+    assert hub.frames(0.1) == [{ONE: {"votes": 86}}]
+    assert hub.frames(10) == []

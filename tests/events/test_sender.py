@@ -1,11 +1,17 @@
 """What every frame passes: the mask of those that come in, and the limits of those that wait to go out."""
 
+from contextlib import nullcontext
+
+import eventlet
 import pytest
 from engineio.packet import MESSAGE, Packet
+from eventlet.semaphore import Semaphore
 from eventlet.websocket import FailedConnectionError, RFC6455WebSocket
 from hypothesis import given
 from hypothesis import strategies as st
 
+from events.catalogue import View
+from events.gateway import Gateway, room
 from events.sender import MOST_PACKETS, MOST_PIECES, Frame, Outbox, Wire
 
 pytestmark = pytest.mark.sqlite_only
@@ -62,10 +68,36 @@ def test_what_is_fresh_is_held_until_the_last_answer_that_must_come_before_it():
     outbox.hold()
     outbox.hold()
     outbox.fresh.append(frame)
-    outbox._release()
+    outbox._release(nullcontext())
     assert polled(outbox) == []
-    outbox._release()
+    outbox._release(nullcontext())
     assert polled(outbox) == [frame.packet]
+
+
+def test_what_was_held_is_not_let_go_while_something_is_told_that_may_have_been_read_before_the_answer():
+    outbox, telling = Outbox(), Semaphore()
+    outbox.hold()
+    with telling:
+        outbox.release_soon(telling)
+        eventlet.sleep(0)
+        assert outbox.held
+    eventlet.sleep(0)
+    assert not outbox.held
+
+
+def test_a_tally_of_before_is_not_said_behind_an_answer_that_is_on_its_way():
+    gateway = Gateway.__new__(Gateway)  # without its sockets
+    waiting, other = Outbox(), Outbox()
+    gateway.rooms = {room(View.PUBLIC, "idea:x"): {"1": waiting, "2": other}}
+    gateway.gathered, gateway.fresh = {}, []
+    waiting.hold()
+    place = [(View.PUBLIC, "idea:x")]
+    assert not gateway.send("facts", "{}", place)
+    assert gateway.send("event", "{}", place)
+    assert (len(waiting.fresh), len(other.fresh)) == (1, 2)
+    waiting.held = 0
+    assert gateway.send("facts", "{}", place)
+    assert (len(waiting.fresh), len(other.fresh)) == (2, 3)
 
 
 @pytest.mark.parametrize(("subject", "is_over"), [("ideas/x", True), ("ideas/y", False), (None, True)])
