@@ -178,7 +178,7 @@ def test_the_same_is_done_over_the_api(app, boss):
     told = [line["type"] for line in admin.get("/admin/audit?limit=3").json["items"]]
     assert told == ["hub.setting_changed", "hub.setting_changed", "hub.theme_changed"]
     (joined,) = admin.get("/admin/audit?what=person.joined").json["items"]
-    assert (joined["sentence"], joined["reason"]) == ("Ann became Ann: they are one person.", "One human.")
+    assert (joined["sentence"], joined["reason"]) == ("Annie became Ann: they are one person.", "One human.")
     assert "@" not in admin.get("/admin/people").text
     for path in ("/admin/teams/x", "/admin/directorates/99"):
         assert admin.put(path, {"name": "X", "directorate": 1} if "teams" in path else {"name": "X"}).status_code == 404
