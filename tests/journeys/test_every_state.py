@@ -17,10 +17,12 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from ideas_hub import db
+from ideas_hub.bursts import come_from
 from ideas_hub.imports import CommentRow, IdeaRow, Pseudonym, Source, bring_in
 from ideas_hub.people import Actor, Person
 from ideas_hub.sessions import Whence, make_own_token, make_token, new_secret, start_session
 from ideas_hub.settings import change_settings
+from ideas_hub.votes import cast_vote
 from tests import make
 from tests.support.browser import sign_in
 from tests.support.hub import Server, SQLiteFiles, environment
@@ -47,7 +49,7 @@ NO_PAGES = {  # what answers with something else than a page, or with what stand
 
 def fill() -> dict[str, object]:
     """People and ideas of every shape, and the references by which pages are found."""
-    change_settings(council="Calder Vale Council", answer_votes={"public": 3, "staff": 2, "leadership": 1})
+    change_settings(council="Calder Vale Council", answer_votes={"public": 3, "staff": 2, "leadership": 1}, burst_votes=5)
     for slug in ("parks", "roads", "a-theme-with-a-name-that-is-rather-long"):
         make.theme(slug)
     author, sponsor = make.resident("Delyth Morgan"), make.sponsor("Priya Nair")
@@ -90,16 +92,22 @@ def fill() -> dict[str, object]:
         start_session(everything.ref or "", Whence(agent, "2001:db8:1234::/48" if agent else ""))
     for stage in ("adopted", "parked", "declined", "merged"):
         make.idea(stage=stage)
+    newcomer, rush = make.resident("Huw Prŷs"), make.idea(title="In a rush")
+    come_from(lambda idea: "one network")
+    for who in (*(make.resident() for _ in range(6)), newcomer):
+        cast_vote(who, rush)
+    come_from(None)
     make.idea(everything, audience="leadership", title="Leaders only")
     return {
         "people": {
             "nobody": None,
             "author": author,
-            "newcomer": make.resident("Huw Prŷs"),
+            "newcomer": newcomer,
             "sponsor": sponsor,
             "leader": everything,
         },
-        "refs": {"crowded": crowded, "own": own, "learned": learned, "due": due, "answered": answered, "hidden": hidden},
+        "refs": {"crowded": crowded, "own": own, "learned": learned, "due": due, "answered": answered, "hidden": hidden}
+        | {"rush": rush, "somebody": newcomer.ref},
     }
 
 
@@ -190,6 +198,20 @@ LOOKED_AT = [  # as whom, and at what
     ("/me/leave", "newcomer"),
     ("/me/leave", "leader"),
     ("/me/left", "nobody"),
+    ("/votes", "nobody"),
+    ("/ideas/{rush}", "nobody"),
+    ("/ideas/{rush}", "newcomer"),
+    ("/me/votes", "newcomer"),
+    ("/me/votes", "leader"),
+    ("/moderation/votes", "leader"),
+    ("/moderation/votes/{rush}/recount", "leader"),
+    ("/admin", "leader"),
+    ("/admin/people", "leader"),
+    ("/admin/people/{somebody}", "leader"),
+    ("/admin/people/{somebody}/join", "leader"),
+    ("/admin/organisation", "leader"),
+    ("/admin/settings", "leader"),
+    ("/admin/audit", "leader"),
 ]
 BY_MAIL = {"/sign-in/sent", "/sign-in/link/<token>"}  # looked at on the way that leads there
 EMPTY = ["/", "/ideas", "/ideas?sort=waiting", "/ideas?q=none", "/board", "/sign-in"]
@@ -295,7 +317,11 @@ def test_a_hub_whose_database_is_away_says_so_to_everybody(hubs: dict[str, Hub],
 def test_no_page_was_forgotten():
     """A new page is to be looked at from its first day."""
     seen = {re.sub(r"\{\w+\}", "<ref>", path).partition("?")[0] for path, _who in LOOKED_AT}
-    pages = {door.removeprefix("GET ") for door in ACCESS if door.startswith("GET ") and "/api/" not in door}
+    pages = {
+        door.removeprefix("GET ").replace("<person>", "<ref>")
+        for door in ACCESS
+        if door.startswith("GET ") and "/api/" not in door
+    }
     assert pages - NO_PAGES == seen | BY_MAIL
 
 

@@ -5,9 +5,10 @@ from datetime import date, timedelta
 import pytest
 
 from events.catalogue import LEDGER, TYPES, HubImported, IdeaAnswerDue, IdeaAnswerOverdue, View
-from ideas_hub import audiences, authors, db, ideas, moves, sponsors, votes
+from ideas_hub import audiences, authors, bursts, db, ideas, moderation, moves, sponsors, votes
 from ideas_hub.comments import withdraw_comment
 from ideas_hub.ideas import Stage
+from ideas_hub.settings import change_settings
 from tests import make
 from tests.support.papers import Schemas
 from web.api.live import asyncapi
@@ -39,6 +40,13 @@ def everything_happens() -> str:
     sponsors.end_sponsorship(overseer, idea, reason="Why.")
     moves.move_idea(overseer, other, to=Stage.MERGED, reason="The same.", into=idea)
     votes.cast_vote(make.person(), idea)
+    change_settings(burst_votes=5)
+    for network, decide in (("one", moderation.release_votes), ("two", moderation.refuse_votes)):
+        bursts.come_from(lambda _idea, network=network: network)
+        for _ in range(6):
+            votes.cast_vote(make.resident(), idea)
+        bursts.come_from(None)
+        decide(overseer, moderation.bursts(overseer).waiting[0].ref, reason="Why.")
     with db.transaction() as session:
         day = (date.today() + timedelta(days=1)).isoformat()
         db.record(session, IdeaAnswerDue(idea=idea, due=day, audience=View.PUBLIC))

@@ -26,6 +26,7 @@ class Watcher:
             auth={"token": token} if token else None,
             headers=headers or {},
             transports=transports or ["websocket"],
+            wait_timeout=10,  # the client's own second is short where everybody's servers start at once
         )
 
     def _hear(self, name: str) -> Callable[..., None]:
