@@ -20,6 +20,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from events.catalogue import IdeaVotesHeld, VoteHeld, VoteWithdrawn
 from events.moment import Moment
+from events.prepared import Prepared
 from ideas_hub.clock import now
 from ideas_hub.db import Base, add_many, new_ref, record, transaction
 from ideas_hub.errors import RuleBroken, _
@@ -219,8 +220,22 @@ def _under_way(session: Session, idea: Any, network: str | None) -> Burst | None
 
 def _came(session: Session, idea: Any, network: str, since: datetime, *, most: int) -> int:
     """How many newcomers came from that network to the idea since then; counted up to `most`, so that it never takes long."""
-    came = select(Arrival.voter).where(Arrival.idea_id == idea.id, Arrival.network == network, Arrival.at > since).limit(most)
-    return session.scalar(select(func.count()).select_from(came.subquery())) or 0
+    of = {"idea": idea.id, "network": network, "since": since, "most": most}
+    return int(_CAME(session, of)[0].came)
+
+
+_CAME = Prepared(
+    select(func.count().label("came")).select_from(
+        select(Arrival.voter)
+        .where(
+            Arrival.idea_id == sa.bindparam("idea"),
+            Arrival.network == sa.bindparam("network"),
+            Arrival.at > sa.bindparam("since"),
+        )
+        .limit(sa.bindparam("most", type_=sa.Integer))
+        .subquery()
+    )
+)
 
 
 def _begin(session: Session, idea: Any, network: str | None) -> Burst:
