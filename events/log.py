@@ -149,6 +149,8 @@ def append(session: Session, events: Sequence[Event], at: datetime, *, imported:
 
 _ADD = Prepared(insert(event_table))
 _HEAD = Prepared(select(head_table).where(head_table.c.id == 1))
+HERE = Prepared(select(head_table.c.epoch, head_table.c.position).where(head_table.c.id == 1))
+"""How far the log has come, asked with each page that is ready."""
 _AFTER = Prepared(
     select(event_table)
     .where(event_table.c.position > bindparam("seen"))

@@ -134,15 +134,12 @@ def _has_it(asked: str, tag: str) -> bool:
 
 
 class Present:
-    """The epoch and position of the log at this moment, on a connection of its own: one small read for a request."""
+    """The epoch and position of the log at this moment: one small read for a request."""
 
     def __init__(self) -> None:
         self.turn = threading.Lock()
         self.order = count()
         self.read_at, self.read = -1, ("", 0)
-        self.database: db.Database | None = None
-        self.connection: Any = None
-        self.errors: type[Exception] = Exception
 
     def __call__(self) -> tuple[str, int]:
         """As it is now, or was at some moment since this was called. Raises Away."""
@@ -153,32 +150,11 @@ class Present:
             return self.read
 
     def _read(self) -> tuple[str, int]:
-        for _ in range(2):  # a connection that was kept may have been cut meanwhile
-            if self.connection is None or self.database is not db.database():
-                self._connect()
-            try:
-                cursor = self.connection.cursor()
-                cursor.execute("SELECT epoch, position FROM log_head WHERE id = 1")
-                epoch, position = cursor.fetchone()
-                cursor.close()
-                return epoch, position
-            except self.errors:
-                self.connection = None
-        raise Away
-
-    def _connect(self) -> None:
-        self.database = db.database()
         try:
-            with db.reading() as session:
-                engine = session.get_bind().engine
-            fairy = engine.raw_connection()
+            [here] = db.glance(log.HERE)
         except SQLAlchemyError as away:
             raise Away from away
-        self.errors = engine.dialect.loaded_dbapi.Error
-        fairy.detach()  # the pool is for those who give back what they take
-        self.connection = fairy.dbapi_connection
-        if engine.dialect.name == "postgresql":
-            self.connection.autocommit = True  # each read sees what is committed by then
+        return here.epoch, here.position
 
 
 # The shelf

@@ -65,6 +65,7 @@ def test_signing_in_works_without_script_and_on_a_phone(hub, server, provider, a
     page.goto("/sign-in?next=/board")
     page.get_by_role("link", name="Sign in with your council account").click()
     page.wait_for_url("**/board")
+    assert page.get_by_role("banner").get_by_role("link", name="Sign in").count() == 0
 
 
 @pytest.mark.sqlite_only
