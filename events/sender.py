@@ -12,7 +12,7 @@ import struct
 import sys
 import time
 from collections import deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager, suppress
 from fcntl import ioctl
 from typing import Any
@@ -180,9 +180,20 @@ class Wire(RFC6455WebSocket):
             self.raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
         self._hang_up()
 
+    def read(self) -> Packet | None:
+        """The next packet; None where none will come, or what came is none."""
+        try:
+            content = self.wait()
+            return Packet(encoded_packet=content) if content else None
+        except (OSError, ValueError, RuntimeError, Timeout):
+            return None
+
+    def _send_closing_frame(self, *_: Any) -> None:
+        """The request that brought it ends, and it goes on: `close` says goodbye."""
+
     def close(self, close_data: Any = None) -> None:
         """Say goodbye. Who does not hang up then is hung up on: to close the socket here would not wake who reads from it."""
-        self._send_closing_frame(True, close_data)
+        super()._send_closing_frame(True, close_data)
         with suppress(OSError):  # the other end was quicker
             self.raw.shutdown(socket.SHUT_WR)
         hubs.get_hub().schedule_call_global(PATIENCE, self._hang_up)
@@ -216,13 +227,12 @@ class Wire(RFC6455WebSocket):
 
 
 class Upgrade(WebSocketWSGI):
-    """From the handshake of a websocket to its end: without compression, which costs more than it saves, and without a
-    greenlet that writes. It stands in the place of engine.io's `Socket._websocket_handler`, and does what that does."""
+    """From the handshake of a websocket until a `Reader` goes on with it: without compression, which costs more than it saves,
+    and without greenlets. It stands in the place of engine.io's `Socket._websocket_handler`, and does what that does."""
 
     def __init__(self, handler: Any, server: Any) -> None:
         super().__init__(self.carry, server)
         self.client, self.server = handler.__self__, server  # of engine.io
-        self.next_ping: Any = None
         self.support_legacy_versions = False
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
@@ -231,7 +241,6 @@ class Upgrade(WebSocketWSGI):
 
     def _handle_hybi_request(self, environ: dict[str, Any]) -> Wire:
         websocket = super()._handle_hybi_request(environ)
-        environ["wsgi.input"].rfile.close()  # with its buffer: nothing is read from it any more
         return Wire(websocket.socket, environ, websocket.version, max_frame_length=self.max_frame_length)
 
     def carry(self, wire: Wire) -> None:
@@ -242,56 +251,88 @@ class Upgrade(WebSocketWSGI):
             client.upgraded = self._is_probed(wire)
             client.upgrading = False
             if not client.upgraded:
-                return
+                return wire.close()
         else:
             client.connected = client.upgraded = True
         client.queue.open(wire)
-        if client.last_ping is None:
+        Reader(client, wire, wire.environ["ideas_hub.hand_over"]()).begin()
+        wire.environ = None  # of the request that brought it nothing is needed any more
+
+    def _is_probed(self, wire: Wire) -> bool:
+        """Whether somebody who polls has come over to the websocket, after trying whether it carries."""
+        probe = wire.read()
+        if probe is None or (probe.packet_type, probe.data) != (PING, "probe"):
+            return False
+        wire.send(Packet(PONG, data="probe").encode())
+        self.client.queue.put(Packet(NOOP))  # ends the poll that waits
+        answer = wire.read()
+        return answer is not None and answer.packet_type == UPGRADE
+
+
+class Reader:
+    """What a client says on a wire, and whether they still answer. There is a greenlet while they say something, and none that
+    waits until they do: greenlets are most of what a client costs in memory, and hardly any of them ever says a word."""
+
+    __slots__ = ("client", "close", "listener", "next_ping", "wire")
+
+    def __init__(self, client: Any, wire: Wire, close: Callable[[], None]) -> None:
+        self.client, self.wire, self.close = client, wire, close
+        self.next_ping: Any = None
+
+    def begin(self) -> None:
+        if self.client.last_ping is None:
             self._ping_later()
-        while (packet := self._read(wire)) is not None:
-            try:
-                if packet.packet_type == PONG:
-                    self._ping_later()
-                else:
-                    client.receive(packet)
-            except UnknownPacketError:
-                continue  # a later version of the protocol may know it
-            except SocketIsClosedError:
-                break
+        self._listen()
+
+    def _listen(self) -> None:
+        loop = hubs.get_hub()
+        self.listener = loop.add(loop.READ, self.wire.raw.fileno(), self._heard, None, None)
+
+    def _heard(self, _: int) -> None:
+        """Called by the loop itself, which must not wait."""
+        hubs.get_hub().remove(self.listener)
+        eventlet.spawn_n(self._read)
+
+    def _read(self) -> None:
+        """One packet: whoever has sent more has another turn after everybody else."""
+        goes_on = False
+        try:
+            packet = self.wire.read()
+            goes_on = packet is not None and self._takes(packet)
+        finally:
+            self._listen() if goes_on else self._end()
+
+    def _takes(self, packet: Packet) -> bool:
+        try:
+            if packet.packet_type == PONG:
+                self._ping_later()
+            else:
+                self.client.receive(packet)
+        except UnknownPacketError:
+            pass  # a later version of the protocol may know it
+        except SocketIsClosedError:
+            return False
+        return True
+
+    def _end(self) -> None:
         if self.next_ping:
             self.next_ping.cancel()
-        client.close(wait=False, abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
+        server = self.client.server
+        self.client.close(wait=False, abort=True, reason=server.reason.TRANSPORT_CLOSE)
+        server.sockets.pop(self.client.sid, None)
+        self.close()
 
     def _ping_later(self) -> None:
-        """engine.io has a greenlet sleep until then, for each client; and greenlets are most of what a client costs in memory."""
+        """engine.io has a greenlet sleep until then, for each client, and ends those who do not answer."""
         self.client.last_ping = None
         if self.next_ping is None:
-            self.next_ping = hubs.get_hub().schedule_call_global(self.server.ping_interval, self._ping)
+            self.next_ping = hubs.get_hub().schedule_call_global(self.client.server.ping_interval, self._ping)
 
     def _ping(self) -> None:
         self.next_ping = None
         if not self.client.closed:
             self.client.last_ping = time.time()
             self.client.queue.put(Packet(PING))
-
-    def _is_probed(self, wire: Wire) -> bool:
-        """Whether somebody who polls has come over to the websocket, after trying whether it carries."""
-        probe = self._read(wire)
-        if probe is None or (probe.packet_type, probe.data) != (PING, "probe"):
-            return False
-        wire.send(Packet(PONG, data="probe").encode())
-        self.client.queue.put(Packet(NOOP))  # ends the poll that waits
-        answer = self._read(wire)
-        return answer is not None and answer.packet_type == UPGRADE
-
-    @staticmethod
-    def _read(wire: Wire) -> Packet | None:
-        """The next packet; None where none will come, or what came is none."""
-        try:
-            content = wire.wait()
-            return Packet(encoded_packet=content) if content else None
-        except (OSError, ValueError, RuntimeError, Timeout):
-            return None
 
 
 class Outbox:
