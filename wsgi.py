@@ -1,4 +1,4 @@
-"""The server: `python wsgi.py`. It and `events/sender.py` are the only files that know eventlet."""
+"""The server: `python wsgi.py`. It, `events/sender.py` and `events/wire.py` are the only files that know eventlet."""
 
 import warnings
 

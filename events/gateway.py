@@ -19,9 +19,10 @@ from werkzeug.test import create_environ
 
 from events import sender
 from events.catalogue import View
-from events.sender import Frame, Json, Outbox, Ready
+from events.sender import Json, Outbox, Ready
 from events.sparing import Sparing
 from events.stream import Stream, Viewer, text
+from events.wire import Frame
 
 NAMESPACE = "/live"
 MOST_TOPICS, MOST_STRIKES = 200, 5
@@ -112,7 +113,7 @@ class Gateway(Namespace):
         )
         sender.install(self.socketio.server.eio)
         sparing = Sparing()
-        for each in (engine_logger, logger, sender.logger):
+        for each in (engine_logger, logger):
             each.addFilter(sparing)
         self.socketio.on_namespace(self)
         self._mind_strangers()

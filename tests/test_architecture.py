@@ -22,6 +22,9 @@ READING_ORDER = [
     "errors",
     "addresses",
     "clock",
+    "database",
+    "sqlite",
+    "postgresql",
     "db",
     "claims",
     "people",
@@ -118,8 +121,8 @@ def test_nothing_is_imported_inside_a_function() -> None:
 
 def test_each_library_is_known_where_it_belongs_and_nowhere_else() -> None:
     assert users_of("flask_socketio") == {"events/gateway.py"}
-    assert users_of("eventlet") == {"events/sender.py", "wsgi.py"}
-    assert users_of("engineio") == {"events/sender.py"}
+    assert users_of("eventlet") == {"events/sender.py", "events/wire.py", "wsgi.py"}
+    assert users_of("engineio") == {"events/sender.py", "events/wire.py"}
     assert users_of("redis") == {"web/limits.py", "web/wakeups.py"}
     for library in FRAMEWORKS:
         assert not {file for file in users_of(library) if file.startswith("ideas_hub/")}, library

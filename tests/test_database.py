@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 
-from ideas_hub import db, finding, schema
+from ideas_hub import db, finding, schema, sqlite
 from ideas_hub.errors import Busy, Clash
 from ideas_hub.lists import Wanted
 from ideas_hub.people import Kind, Person, add_person
@@ -29,12 +29,12 @@ def test_what_is_acknowledged_on_sqlite_survives_a_power_cut(hub):
 @pytest.mark.sqlite_only
 def test_the_sqlite_at_hand_is_safe_for_two_writing_processes_where_there_is_a_wheel(hub):
     pytest.importorskip("pysqlite3")
-    assert db.sqlite.sqlite_version_info >= db.SAFE_FOR_TWO_WRITERS
+    assert sqlite.sqlite.sqlite_version_info >= sqlite.SAFE_FOR_TWO_WRITERS
 
 
 @pytest.mark.sqlite_only
 def test_an_old_sqlite_never_writes_beside_a_server(hub, monkeypatch):
-    monkeypatch.setattr(db, "SAFE_FOR_TWO_WRITERS", (99,))
+    monkeypatch.setattr(sqlite, "SAFE_FOR_TWO_WRITERS", (99,))
     server = db.SQLite(hub.url)
     with server.claimed(), pytest.raises(Clash, match="too old"):
         add_person("ann@example.org", name="Ann", kind=Kind.RESIDENT)
@@ -44,7 +44,7 @@ def test_an_old_sqlite_never_writes_beside_a_server(hub, monkeypatch):
 
 @pytest.mark.sqlite_only
 def test_who_waits_in_vain_for_another_process_to_finish_writing_is_told_so(hub, monkeypatch):
-    monkeypatch.setattr(db, "WAIT_FOR_WRITER", 0.05)
+    monkeypatch.setattr(sqlite, "WAIT_FOR_WRITER", 0.05)
     other = db.SQLite(hub.url)
     with other.writing() as session:
         session.execute(sa.text("UPDATE log_head SET position = position"))
