@@ -149,19 +149,29 @@ class Postman:
                 logger.exception("the outbox could not be emptied")
 
     def send_due(self) -> int:
-        """Send one batch of what is due, and return of how many is known now what became of them."""
+        """Send one batch of what is due, and return of how many is known now what became of them.
+
+        Where the connection is lost, that is put down to the mail that was the first of it, or to none: the others wait for the
+        next one, in which another is the first. So no mail over which the server leaves keeps any other back.
+        """
         letters = claim_mails(BATCH) if is_mail_due() else []
-        waiting = list(letters)
+        waiting, is_open = list(letters), False
         try:
             if letters:
                 with self.way.open() as hand_over:
+                    is_open = True
                     while waiting and now() < waiting[0].until - TO_SPARE:
                         self._send(waiting[0], hand_over)
                         waiting.pop(0)
         except (OSError, smtplib.SMTPException) as away:
-            self._note(away)
-            for letter in waiting:
+            first = len(waiting) == len(letters)
+            failed = waiting[: 1 if is_open else None] if first else []
+            if failed:
+                self._note(away)
+            for letter in failed:
                 self._failed(letter, away)
+            for letter in waiting[len(failed) :]:
+                put_back_mail(letter)
             return 0
         for letter in waiting:
             put_back_mail(letter)

@@ -146,6 +146,27 @@ def test_a_mail_server_that_forgets_us_in_the_middle_of_a_batch_gets_the_rest_la
     assert sorted(post.to for post in box.posts) == [f"a{number}@example.org" for number in range(5)]
 
 
+@pytest.mark.parametrize("answer", ["421 go away", "close"])
+def test_a_mail_over_which_the_mail_server_leaves_keeps_no_other_back(sending, box, clock, answer):
+    async def leave(server, session, envelope, address, options):
+        if address.startswith("ann@"):
+            if answer == "close":
+                server.transport.close()
+            return answer
+        envelope.rcpt_tos.append(address)
+        return "250 ok"
+
+    box.handle_RCPT = leave
+    for email in ("ann@example.org", "bob@example.org", "cat@example.org"):
+        ask(sending, email)
+    send(sending)
+    clock.goes_on(seconds=5)
+    send(sending)
+    assert sorted(post.to for post in box.posts) == ["bob@example.org", "cat@example.org"]
+    [mail] = unsent_mails()
+    assert (mail.tries, mail.due_at is None) == (1, False)
+
+
 # TLS
 
 
