@@ -11,7 +11,7 @@ from ideas_hub.errors import Missing, Sentence, _
 from ideas_hub.sign_on import end_sign_ons, sign_on
 from web.config import Config, Issuer, SigningProxy
 from web.errors import SAID, problem
-from web.forms import own_path
+from web.forms import next_path
 from web.session import actor, adopt
 from web.sign_in.provider import Away, NotVouched, Provider
 from web.sign_in.proxy import Proxy
@@ -19,7 +19,6 @@ from web.whence import whence
 
 BEGUN = "begun"  # under which the browser's cookie keeps the sign-ins that it began
 MOST_BEGUN, BEGUN_LASTS = 4, 60 * 60  # in tabs of one browser, and seconds: somebody may have to find their phone first
-LONGEST_NEXT = 400  # characters of an address: browsers keep no cookie of more than 4 KB
 STATUS = {Away: 503, NotVouched: 403}
 
 SAID_OF = {
@@ -61,12 +60,11 @@ def begin() -> ResponseReturnValue:
         begun = by.begin()
     except Away as away:
         return _refused(503, away)
-    following = own_path(request.args.get("next", "")) or ""
     others = list(_begun().items())[-(MOST_BEGUN - 1) :]
     kept = {
         "verifier": begun.verifier,
         "nonce": begun.nonce,
-        "next": following if len(following) <= LONGEST_NEXT else "",
+        "next": next_path(),
         "at": int(time.time()),
     }
     session[BEGUN] = dict(others) | {begun.state: kept}
@@ -80,7 +78,7 @@ def callback() -> ResponseReturnValue:
     begun = _begun().get(request.args.get("state", "")) if request.method == "GET" else None
     if begun is None or request.args.get("iss", by.issuer_url) != by.issuer_url:
         return _refused(400)
-    session[BEGUN] = {state: kept for state, kept in _begun().items() if kept is not begun}
+    session[BEGUN] = others = {state: kept for state, kept in _begun().items() if kept is not begun}
     if error := request.args.get("error"):
         return _refused(403, f"the provider answered {error!r}"[:200], STOPPED)
     try:
@@ -88,6 +86,7 @@ def callback() -> ResponseReturnValue:
     except (Away, NotVouched) as refusal:
         return _refused(STATUS[type(refusal)], refusal)
     adopt(sign_on(voucher, whence()), staff=voucher.subject)
+    session[BEGUN] = others  # which other tabs go on with
     return redirect(begun["next"] or url_for("me.page"))
 
 
