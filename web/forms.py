@@ -145,7 +145,7 @@ def done(url: str) -> ResponseReturnValue:
 
 
 def next_path() -> str:
-    """The page of ours that this request wants to be led to after a sign-in; empty where it names none, or one too long to keep."""
+    """The page of ours that this request names to come to after a sign-in; empty where it names none, or one too long to keep."""
     following = own_path(request.values.get("next", "")) or ""
     return following if len(following) <= LONGEST_NEXT else ""
 
