@@ -1,13 +1,15 @@
 """Mail through a real mail server, which goes, comes back, refuses, and speaks TLS or not."""
 
+import os
 import smtplib
 import ssl
+import time
 from email.message import EmailMessage
 
 import pytest
 from aiosmtpd.smtp import AuthResult
 
-from ideas_hub.links import ask_for_link
+from ideas_hub.links import KEPT, ask_for_link
 from ideas_hub.outbox import Mail, unsent_mails
 from ideas_hub.pending import confirm, vote_later
 from ideas_hub.settings import change_settings
@@ -252,3 +254,16 @@ def test_without_a_mail_server_mails_are_files_that_only_we_can_read_and_only_a_
     assert "ann@example.org" in shown.text
     assert 'href="http://127.0.0.1:8000/sign-in/link/' in shown.text
     assert [answer.status_code for answer in hidden] == [404, 404]
+
+
+def test_mails_that_are_files_are_gone_after_three_days(hub, database_url, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    app = create_app(from_environment(environment(database_url)))
+    ask(app, "ann@example.org")
+    ask(app, "bob@example.org")
+    assert send(app) == 2
+    old, new = sorted((tmp_path / "var" / "outbox").iterdir())
+    days_ago = time.time() - KEPT.total_seconds() - 60
+    os.utime(old, (days_ago, days_ago))
+    app.extensions["postman"].way.tidy()
+    assert list((tmp_path / "var" / "outbox").iterdir()) == [new]
