@@ -223,6 +223,7 @@ def serve(app: Flask) -> None:
     _read_templates(app)
     database = db.database()
     database.offload = tpool.execute  # an fsync would block the loop
+    app.extensions["in_time"] = eventlet.Timeout
     with app.app_context():
         settings, stream, leaving = hub().config, hub().stream, hub().leaving
     gateway = Gateway(app, stream, handshake, origins=list(settings.origins))

@@ -129,7 +129,8 @@ def _confirm(session: Session, link: MailLink, key: str, staff: bool) -> Confirm
     if person.kind is Kind.STAFF and not staff:
         raise NotAllowed(_("You work for the council: sign in with the account that you have there."))
     check_may_act(person)
-    come_back(session, person, key)
+    person = come_back(session, person, key)
+    check_may_act(person)
     links.use(link)
     session.flush()
     try:

@@ -324,6 +324,20 @@ def test_after_three_wrong_codes_only_the_link_is_left(hub):
 
 
 @rule
+def test_a_code_that_no_mail_told_is_never_right(hub):
+    for _ in range(MOST_LINKS):
+        ask_for_link("ann@example.org", key=KEY)
+    browser = ask_for_link("ann@example.org", key=KEY)  # by somebody who wants to guess more often than mails are sent
+    code = code_of(KEY, rows(MailLink)[-1].word)
+    assert len(delivered()) == MOST_LINKS
+    for _ in range(MOST_WRONG_CODES):
+        with pytest.raises(Invalid):
+            confirm_by_code(browser, code, key=KEY)
+    with refused(RuleBroken):  # and they are answered as ever
+        confirm_by_code(browser, code, key=KEY)
+
+
+@rule
 def test_the_link_ends_the_code(hub):
     browser = ask_for_link("ann@example.org", key=KEY)
     [(token, code)] = delivered()

@@ -7,8 +7,10 @@ import time
 import pytest
 import requests
 
+from ideas_hub.administration import suspend
 from ideas_hub.comments import comments
 from ideas_hub.ideas import Idea
+from ideas_hub.links import MailLink
 from ideas_hub.people import NOBODY, Person
 from ideas_hub.votes import cast_vote
 from ideas_hub.whole import whole_idea
@@ -213,6 +215,26 @@ def test_who_signs_in_by_mail_comes_back_to_the_page_they_came_from_and_to_no_ot
         browser = visit()
         press(browser, "/sign-in/email", browser.get("/sign-in").text, email="ann@example.org", next=wanted)
         assert press(browser, mails()[-1].link).location == landing
+
+
+@rule
+def test_a_page_whose_address_is_too_long_is_not_kept_to_come_back_to(visit, mails):
+    browser = visit()
+    press(browser, "/sign-in/email", browser.get("/sign-in").text, email="ann@example.org", next="/ideas?q=" + "x" * 100_000)
+    assert rows(MailLink)[0].act == {"then": ""}
+    assert press(browser, mails()[-1].link).location == "/ideas"
+
+
+@rule
+def test_who_is_suspended_is_told_so_by_their_link_and_nothing_of_theirs_is_done(visit, mails):
+    ref, browser, bob = make.idea(), visit(), make.resident("Bob")
+    ask_to_vote(browser, ref, make.address(bob))
+    suspend(make.admin(), bob.ref, reason="Two accounts")
+    answer = press(browser, mails()[-1].link)
+    assert answer.status_code == 409
+    assert "This account is suspended." in answer.text
+    assert votes(ref) == 0
+    assert browser.get("/me").status_code == 401
 
 
 @rule

@@ -351,6 +351,17 @@ def test_many_tabs_can_begin_and_the_cookie_stays_small(visit, provider):
     assert come(visit(), f"/sign-in/staff?next=/ideas?q={'x' * 4000}").location == "/me"
 
 
+def test_two_tabs_that_began_at_once_both_arrive(visit, provider):
+    browser = visit()
+    board, own = there(begin(browser, "/sign-in/staff?next=/board")), there(begin(browser))
+    assert back(browser, own).location == "/me"
+    assert back(browser, board).location == "/board"
+    again = back(browser, board)  # by the back button
+    assert again.status_code == 400
+    assert 'href="/me"' in again.text
+    assert who(browser)["name"] == "Ann Lee"
+
+
 def test_who_stops_at_the_provider_is_told_so(visit, provider):
     browser = visit()
     address = begin(browser)

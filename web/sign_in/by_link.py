@@ -14,7 +14,7 @@ from ideas_hub.people import NOBODY, Kind
 from ideas_hub.whole import whole_idea
 from web import mail, outbox, sign_in
 from web import session as sessions
-from web.forms import Form, done, own_path, sent, wants_json
+from web.forms import Form, done, next_path, own_path, sent, wants_json
 from web.pages import stream, watched
 from web.session import actor
 
@@ -48,7 +48,7 @@ def on_its_way(browser: str) -> ResponseReturnValue:
 def ask() -> ResponseReturnValue:
     form = sent("by-email")
     try:
-        return on_its_way(ask_for_link(form.text("email"), key=key(), then=own_path(form.value("next")) or ""))
+        return on_its_way(ask_for_link(form.text("email"), key=key(), then=next_path()))
     except Invalid as refusal:
         return sign_in.page(form.refused(refusal), 422)
 
@@ -106,7 +106,10 @@ def open_link(token: str) -> ResponseReturnValue:
     try:
         confirmed = confirm(token, key=key(), staff=staff_may())
     except RuleBroken:
-        return _link(link_with(token), token, 409)
+        asked = link_with(token)
+        if asked.state is State.OPEN:  # it is not the link that is in the way
+            raise
+        return _link(asked, token, 409)
     return _signed_in(confirmed)
 
 

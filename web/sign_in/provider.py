@@ -123,11 +123,8 @@ class Provider:
             return subject, session
 
     def sign_out_url(self) -> str | None:
-        """Where one signs out over there as well; None where it has no such place, or cannot be asked."""
-        try:
-            place = self.client.load_server_metadata().get("end_session_endpoint")
-        except Away:
-            return None
+        """Where one signs out over there as well; None where it has no such place. Raises Away."""
+        place = self.client.load_server_metadata().get("end_session_endpoint")
         back = {"client_id": self.issuer.client_id, "post_logout_redirect_uri": self.home}
         return str(add_params_to_uri(place, list(back.items()))) if place else None
 
