@@ -14,7 +14,6 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from events.catalogue import (
     DirectorateChanged,
-    PersonChanged,
     PersonReinstated,
     PersonSuspended,
     RightsChanged,
@@ -27,7 +26,19 @@ from ideas_hub.clock import now
 from ideas_hub.db import Base, reading, record, transaction
 from ideas_hub.errors import Invalid, Missing, RuleBroken, _
 from ideas_hub.ideas import Idea
-from ideas_hub.people import Actor, Directorate, Kind, Person, PersonCard, Role, RoleHeld, Team, normalise_name
+from ideas_hub.people import (
+    Actor,
+    Directorate,
+    Kind,
+    Person,
+    PersonCard,
+    Role,
+    RoleHeld,
+    Team,
+    described,
+    normalise_name,
+    note_changes,
+)
 from ideas_hub.permissions import require
 from ideas_hub.settings import Theme, put_settings, put_theme
 from ideas_hub.stages import checked_reason
@@ -125,7 +136,7 @@ def change_person(
     require(actor, "change_person", None)
     with transaction() as session:
         person = _locked(session, ref)
-        before = _state(person)
+        before = described(person)
         if name is not None:
             person.name = normalise_name(name)
         person.kind = kind or person.kind
@@ -267,23 +278,12 @@ def _check_admin_left(session: Session) -> None:
         raise RuleBroken(_("Nobody would be an admin of this hub any more. Make somebody else an admin first."))
 
 
-def _state(person: Person) -> dict[str, str]:
-    """A person as the audit log has them: no name, but whether it is another one is seen."""
-    roles = " ".join(sorted(person.roles))
-    return {"name": person.name, "kind": person.kind.value, "team": str(person.team.id if person.team else ""), "roles": roles}
-
-
 def _tell(session: Session, actor: Actor, person: Person, before: Mapping[str, str]) -> None:
     """Step: what is different of a person is told to the audit log, and to what they have open."""
     session.flush()
-    changed = {what: (before[what], now_it_is) for what, now_it_is in _state(person).items() if before[what] != now_it_is}
     if "admin" in before["roles"].split() and Role.ADMIN not in person.roles:
         _check_admin_left(session)
-    for what, (was, to) in changed.items():
-        if what == "name":
-            was = to = ""
-        record(session, PersonChanged(person=person.ref, what=what, was=was, to=to, by=actor.ref or ""))
-    if changed:
+    if note_changes(session, person, before, by=actor.ref or ""):
         _answered_by_others(session, person)
         record(session, RightsChanged(person=person.ref))
 

@@ -163,16 +163,26 @@ def move(session: Session, vote: HeldVote, idea: Idea, into: Idea) -> None:
     _hold_under(session, into, HeldVote(idea_id=into.id, voter=vote.voter, burst_id=burst.id, kind=kind, at=now()))
 
 
-def hold_as(session: Session, idea: Idea, vote: HeldVote, voter: str) -> None:
-    """Step: a vote that was held, and was taken back just now, is held under another key. The idea's row must be locked."""
-    _hold_under(session, idea, HeldVote(idea_id=idea.id, voter=voter, burst_id=vote.burst_id, kind=vote.kind, at=now()))
+def hold_as(session: Session, idea: Idea, vote: HeldVote, voter: str) -> HeldVote:
+    """Step: a vote that stands no more is held under another key, since the same moment. The idea's row must be locked."""
+    same = HeldVote(idea_id=idea.id, voter=voter, burst_id=vote.burst_id, kind=vote.kind, at=vote.at)
+    return _hold_under(session, idea, same, since=vote.at.isoformat())
 
 
-def _hold_under(session: Session, idea: Any, vote: HeldVote) -> None:
+def drop_refused(session: Session, idea: Idea, vote: HeldVote) -> None:
+    """Step: a vote that was refused is there no more: who cast it is somebody else. The idea's row must be locked."""
+    vote.fate = Fate.WITHDRAWN
+    idea.votes_refused -= 1
+    touch(idea)
+    record(session, VoteWithdrawn(idea=idea.ref, voter=vote.voter))
+
+
+def _hold_under(session: Session, idea: Any, vote: HeldVote, *, since: str = "") -> HeldVote:
     vote.fate = Fate.HELD
-    session.merge(vote)
+    kept = session.merge(vote)
     _count(session, idea, +1)
-    record(session, VoteHeld(idea=idea.ref, voter=vote.voter))
+    record(session, VoteHeld(idea=idea.ref, voter=vote.voter, since=since))
+    return kept
 
 
 def _own(session: Session, idea: Any, voter: str) -> HeldVote | None:

@@ -10,11 +10,11 @@ from sqlalchemy import ForeignKey, String, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from events.catalogue import RightsChanged
+from events.catalogue import SIGN_ON, RightsChanged
 from ideas_hub.addresses import normalise_email
 from ideas_hub.db import Base, record, transaction
 from ideas_hub.errors import Clash, Missing, _
-from ideas_hub.people import Kind, Person, Role, RoleHeld, find_or_add_team, person_with
+from ideas_hub.people import Kind, Person, Role, RoleHeld, described, find_or_add_team, note_changes, person_with
 from ideas_hub.sessions import NOWHERE, Credential, Means, Whence, end_all, grant
 
 LASTS = timedelta(hours=12)  # a working day: who was shut out there is shut out here on the next
@@ -116,19 +116,15 @@ def _with_address(session: Session, email: str | None) -> Person | None:
 
 def _follow(session: Session, person: Person, voucher: Voucher) -> None:
     """Step: the person is as the voucher says; an address that somebody else has stays theirs."""
-    before = _seen(person)
+    before, email = described(person), person.email
     person.name, person.kind = voucher.name, Kind.STAFF
     if voucher.email and _with_address(session, voucher.email) is None:
         person.email = voucher.email
     if voucher.team or voucher.directorate:
-        person.team = find_or_add_team(session, voucher.team, voucher.directorate)
+        person.team = find_or_add_team(session, voucher.team, voucher.directorate, by=SIGN_ON)
     taken, given = voucher.decides - voucher.roles, (voucher.decides & voucher.roles) - person.roles
     person.held = [held for held in person.held if held.role not in taken]
     person.held += [RoleHeld(role=role) for role in sorted(given)]
     session.flush()
-    if _seen(person) != before:
+    if note_changes(session, person, before, by=SIGN_ON) or person.email != email:
         record(session, RightsChanged(person=person.ref))
-
-
-def _seen(person: Person) -> tuple[object, ...]:
-    return person.name, person.kind, person.email, person.team, person.roles

@@ -124,8 +124,8 @@ class Ledger:
         self._count(at, +1)
 
     def withdraw(self, voter: str, at: datetime) -> None:
-        if voter in self.held:
-            del self.held[voter]
+        if voter in self.held or voter in self.refused:
+            (self.held if voter in self.held else self.refused).pop(voter)
             return
         if voter not in self.standing:
             self.impossible.append("the ledger has a vote withdrawn that was not there")
@@ -189,7 +189,8 @@ class Story:
 
     def add_fact(self, row: Row[Any]) -> None:
         if row.type in _FOLD:
-            self.ledger.fold(row.type, row.data["voter"], row.at)
+            since = row.data.get("since")  # of a vote that another held before
+            self.ledger.fold(row.type, row.data["voter"], datetime.fromisoformat(since) if since else row.at)
         else:
             self.facts.append(Fact(row.type, row.data, row.audience))
 

@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from events.catalogue import RightsChanged
+from events.catalogue import SIGN_ON, PersonChanged, RightsChanged
 from ideas_hub.errors import Clash, Missing
 from ideas_hub.people import Person, Role
 from ideas_hub.sessions import Credential, Means, identify
@@ -40,7 +40,9 @@ def test_a_role_that_is_given_or_taken_is_told_and_nothing_else_is(hub):
     for voucher, told in ((leader, True), (leader, False), (plain, True), (plain, False), (ANN, False)):
         with news() as facts:
             secret = sign_on(voucher)
-        assert facts == ([RightsChanged(person=person.ref)] if told else [])
+        was, to = ("", "leader") if voucher is leader else ("leader", "")
+        changed = PersonChanged(person=person.ref, what="roles", was=was, to=to, by=SIGN_ON)
+        assert facts == ([changed, RightsChanged(person=person.ref)] if told else [])
         assert (Role.LEADER in identify(secret, Means.SESSION).actor.roles) is (voucher is leader)
     assert rows(Person)[0].email == ANN.email  # who says nothing of it leaves it
 

@@ -8,7 +8,7 @@ import requests
 from flask import Flask
 from flask.testing import FlaskClient
 
-from events.catalogue import RightsChanged, SessionEnded
+from events.catalogue import SIGN_ON, PersonChanged, RightsChanged, SessionEnded
 from ideas_hub import db
 from ideas_hub.people import Directorate, Kind, Person, Role
 from ideas_hub.sessions import Credential, Means, start_session
@@ -105,7 +105,8 @@ def test_the_same_subject_is_the_same_person_whatever_else_changes(visit, provid
         come(visit())
     again = known()
     assert (again.id, again.name, again.email) == (person.id, "Ann Lee-Hughes", "ann.hughes@calder.example")
-    assert facts == [RightsChanged(person=person.ref)]
+    of_it = PersonChanged(person=person.ref, what="name", was="", to="", by=SIGN_ON)
+    assert facts == [of_it, RightsChanged(person=person.ref)]
     with news() as facts:
         come(visit())
     assert facts == []  # nothing changed, so nobody is asked who they are

@@ -110,7 +110,7 @@ class SettingsOfHub(ma.Schema):
 
 
 class AuditEntry(ma.Schema):
-    """What an admin or moderator did. `by` is null where it was done at the console."""
+    """What an admin or moderator did. `by` is null where it was done at the console, or by the council's sign-in."""
 
     position = ma.fields.Integer(required=True)
     at = ma.fields.AwareDateTime(required=True)
