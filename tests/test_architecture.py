@@ -68,6 +68,8 @@ READING_ORDER = [
     "board",
     "live",
     "chores",
+    "story",
+    "recount",
     "verify",
     "schema",
 ]

@@ -8,7 +8,7 @@ from flask import Response
 from ideas_hub.bursts import Fate
 from ideas_hub.live import person_json
 from ideas_hub.moderation import BurstCard, burst_card, bursts, refuse_votes, release_votes
-from ideas_hub.verify import recount
+from ideas_hub.recount import recount
 from web.api.asking import REASON, Blueprint, Body, NoQuery, Text, Word, words_of
 from web.api.people import Person
 from web.api.replying import listing, reply, time_json
