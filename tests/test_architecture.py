@@ -166,7 +166,7 @@ def test_references_are_all_that_an_event_can_carry() -> None:
             *("idea", "comment", "into", "merged", "answer", "person", "sponsor", "voter", "by", "burst"),
             *("team", "directorate", "theme", "suspension", "joining", "what"),  # rows, and words of ours  # references
             *("hiding", "change", "term", "ideas", "comments", "votes"),  # rows and counts
-            *("was", "to", "due"),  # stages, views, days
+            *("was", "to", "due", "since"),  # stages, views, days, moments
         }, kind.type
 
 

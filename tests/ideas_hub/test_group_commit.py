@@ -394,8 +394,8 @@ tpool.execute = commit_or_die
 
 @sa.event.listens_for(sa.engine.Engine, "begin")
 def limit(connection):
-    if os.path.exists("pages"):
-        connection.exec_driver_sql(f"PRAGMA max_page_count={open('pages').read()}")
+    pages = open("pages").read() if os.path.exists("pages") else 2**31  # a connection keeps what it was told
+    connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
 """
 
 
