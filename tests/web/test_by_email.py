@@ -259,6 +259,7 @@ def test_a_vote_that_can_no_longer_be_counted_is_said_to_be_so(visit, mails):
     answer = press(browser, mails()[-1].link)
     assert answer.status_code == 409
     assert "So your vote was not counted." in answer.text
+    assert f'href="/ideas/{ref}">Read the idea' in answer.text
 
 
 # What a stranger can learn
