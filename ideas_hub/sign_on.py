@@ -81,14 +81,18 @@ def forget_sign_on(email: str) -> None:
             session.delete(known)
 
 
-def end_sign_ons(issuer: str, *, subject: str | None = None, session_there: str | None = None) -> int:
+def end_sign_ons(
+    issuer: str, *, subject: str | None = None, session_there: str | None = None, begun_before: datetime | None = None
+) -> int:
     """Void the sessions that began with a sign-in there, by its subject, by its session, or by both; and return how many."""
     theirs = select(SignOn.person_id).where(SignOn.issuer == issuer)
     if subject is not None:
         theirs = theirs.where(SignOn.subject == subject)
-    which = Credential.provider_session.is_not(None) if session_there is None else Credential.provider_session == session_there
+    which = [Credential.provider_session.is_not(None) if session_there is None else Credential.provider_session == session_there]
+    if begun_before is not None:
+        which.append(Credential.made_at < begun_before)
     with transaction() as session:
-        return end_all(session, Credential.person_id.in_(theirs), which)
+        return end_all(session, Credential.person_id.in_(theirs), *which)
 
 
 def end_forsaken_tokens(limit: int = 100) -> int:
