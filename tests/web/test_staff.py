@@ -78,6 +78,7 @@ def test_a_member_of_staff_comes_by_their_council_account_to_their_own_page(visi
     assert (person.email, person.kind, person.roles) == (ANN["email"], Kind.STAFF, frozenset())
     session = rows(Credential)[0]
     assert (session.means, session.until - session.made_at) == (Means.SESSION, LASTS)
+    assert "with your council account for 30 days" in browser.get("/me/sessions").text
 
 
 def test_the_provider_is_asked_as_the_protocol_has_it(visit, provider):
