@@ -13,6 +13,7 @@ from ideas_hub.links import forget_links
 from ideas_hub.outbox import forget_mails
 from ideas_hub.privacy import forget_departures
 from ideas_hub.sessions import SELDOM, end_expired, note_uses
+from ideas_hub.sign_on import end_forsaken_tokens
 
 BATCH = 100
 
@@ -39,6 +40,7 @@ CHORES = (
     Chore(forget_links, timedelta(minutes=5)),
     Chore(forget_mails, timedelta(hours=1)),
     Chore(forget_departures, timedelta(days=1)),
+    Chore(end_forsaken_tokens, timedelta(hours=1)),
 )
 
 

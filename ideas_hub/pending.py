@@ -10,15 +10,16 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from events.catalogue import RightsChanged
 from ideas_hub import links
 from ideas_hub.addresses import normalise_email
 from ideas_hub.comments import CommentKind, post_comment
-from ideas_hub.db import reading, shared_transaction, transaction
+from ideas_hub.db import reading, record, shared_transaction, transaction
 from ideas_hub.drafts import write
 from ideas_hub.errors import Invalid, NotAllowed, Refusal, RuleBroken, Sentence, _
 from ideas_hub.ideas import Idea, Stage, checked, find_themes, post_idea
 from ideas_hub.links import MailLink, ask
-from ideas_hub.people import NOBODY, Actor, Kind, check_may_act, normalise_name, person_with, resident_with
+from ideas_hub.people import NOBODY, Actor, Kind, Person, check_may_act, normalise_name, person_with, resident_with
 from ideas_hub.permissions import find
 from ideas_hub.privacy import come_back
 from ideas_hub.texts import measured
@@ -54,6 +55,10 @@ def _shown_name(name: str) -> str:
     return normalise_name(
         measured({"name": name}, {"name": 120}, {"name": _("Say what to call you, beside what you write.")})["name"]
     )
+
+
+def _is_unnamed(person: Person) -> bool:
+    return person.kind is Kind.RESIDENT and person.name == UNNAMED
 
 
 # Commands
@@ -131,6 +136,9 @@ def _confirm(session: Session, link: MailLink, key: str, staff: bool) -> Confirm
     check_may_act(person)
     person = come_back(session, person, key)
     check_may_act(person)
+    if link.name and _is_unnamed(person):
+        person.name = link.name
+        record(session, RightsChanged(person=person.ref))
     links.use(link)
     session.flush()
     try:
@@ -191,8 +199,8 @@ def _all_of(**asked: Callable[[], Any]) -> dict[str, Any]:
 
 
 def name_of(email: str) -> str | None:
-    """How the person with that address is known, None where nobody has it: only for who has proved that it is theirs, or is
-    about to (they hold its link)."""
+    """How the person with that address is known, None where nobody has it, or they never said: only for who has proved that it is
+    theirs, or is about to (they hold its link)."""
     with reading() as session:
         person = person_with(session, email)
-        return person.name if person else None
+        return None if person is None or _is_unnamed(person) else person.name

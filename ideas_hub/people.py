@@ -16,6 +16,7 @@ from ideas_hub.addresses import mailbox_of, normalise_email
 from ideas_hub.clock import now
 from ideas_hub.db import Base, add_once, new_ref, reading, record, transaction
 from ideas_hub.errors import Invalid, Missing, NotAllowed, RuleBroken, Sentence, SignInNeeded, _
+from ideas_hub.texts import measured
 
 # Model
 
@@ -178,11 +179,9 @@ HUB = Actor(name="Ideas Hub")  # who acts when nobody does: the clock, and whoev
 
 
 def normalise_name(name: str) -> str:
-    """A name with single spaces; raises Invalid where it is empty or too long."""
-    name = " ".join(name.split())
-    if not 0 < len(name) <= 120:
-        raise Invalid.field("name", _("Write a name of 1 to 120 characters."))
-    return name
+    """A name with single spaces, and no marks that force a direction; raises Invalid where it shows nothing or is too long."""
+    needed = {"name": _("Write a name of 1 to 120 characters.")}
+    return " ".join(measured({"name": name}, {"name": 120}, needed)["name"].split())
 
 
 # Commands

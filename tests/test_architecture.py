@@ -20,6 +20,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ["events", "ideas_hub", "web", "wsgi"]  # each may import those before it
 READING_ORDER = [
     "errors",
+    "texts",
     "addresses",
     "clock",
     "database",
@@ -35,7 +36,6 @@ READING_ORDER = [
     "outbox",
     "links",
     "search",
-    "texts",
     "differences",
     "drafts",
     "ideas",

@@ -201,7 +201,7 @@ def test_when_votes_were_cast_is_read_from_the_log(hub):
     with hub.engine.begin() as connection:
         for table in ("held_vote", "burst", "arrival", "suspension", "joining"):
             connection.execute(sa.text(f"DROP TABLE {table}"))
-        for place in ("idea votes_held", "idea votes_refused", "vote at", "person since", "person suspended"):
+        for place in ("idea votes_held", "idea votes_refused", "vote at", "person since", "person suspended", "sign_on last_at"):
             table, column = place.split()
             connection.execute(sa.text(f"ALTER TABLE {table} DROP COLUMN {column}"))
         connection.execute(sa.text("ALTER TABLE person RENAME COLUMN joined_id TO of_before"))  # SQLite drops none that refers

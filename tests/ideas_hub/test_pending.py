@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from events import log
-from events.catalogue import CommentPosted, IdeaPosted, VoteCast
+from events.catalogue import CommentPosted, IdeaPosted, RightsChanged, VoteCast
 from ideas_hub import db
 from ideas_hub.chores import CHORES, run
 from ideas_hub.comments import Comment, comments
@@ -94,6 +94,21 @@ def test_somebody_who_has_an_account_keeps_the_name_they_have(hub):
     comment_later("ANN@example.org", make.idea(), key=KEY, name="Somebody else", body="Yes.")
     assert confirm(delivered()[0][0], key=KEY).person == ann
     assert name_of("ann@example.org") == "Ann"
+
+
+def test_who_only_voted_so_far_is_known_by_the_name_they_give_when_they_write(hub):
+    ref = make.idea()
+    vote_later("ann@example.org", ref, key=KEY)
+    [(token, _code)] = delivered()
+    person = confirm(token, key=KEY).person
+    assert name_of("ann@example.org") is None
+    comment_later("ann@example.org", ref, key=KEY, name="Ann of the hill", body="Mine too.")
+    [(token, _code)] = delivered()
+    with news() as facts:
+        assert confirm(token, key=KEY).person == person
+    assert RightsChanged(person=person) in facts
+    assert [said.author.name for said in comments(NOBODY, ref)] == ["Ann of the hill"]
+    assert name_of("ann@example.org") == "Ann of the hill"
 
 
 def test_fifty_spellings_of_one_address_are_one_voter(hub, clock):

@@ -138,6 +138,8 @@ def test_a_name_of_ones_choice_stands_beside_all_that_one_wrote(hub):
     assert whole_idea(NOBODY, ref).card.authors[0].name == "Ann of the hill"
     with nothing_written():
         change_name(ann, "Ann of the hill")
-    with refused(Invalid):
-        change_name(ann, " ")
+    for nothing in (" ", "\u200b", "\u3164 \u2800", "Ann\x07", "A" * 121):
+        with refused(Invalid):
+            change_name(ann, nothing)
+    change_name(ann, "Ann\u202e of the hill")
     assert [person.name for person in rows(Person, Person.ref == ann.ref)] == ["Ann of the hill"]

@@ -93,7 +93,7 @@ def test_a_mail_scanner_that_follows_every_link_leaves_it_as_it_was(visit, mails
     assert press(person, mail.link).status_code == 303
     assert votes(ref) == 1
     assert person.get(mail.link).status_code == 410
-    assert visit().post(mail.link, headers=OURS).status_code == 400  # no token of ours
+    assert visit().post(mail.link).status_code == 400  # from no page of ours
     assert person.get(mail.link).headers["Referrer-Policy"] == "strict-origin"
     assert scanner.get("/me").status_code == 401
 
@@ -129,6 +129,20 @@ def test_who_opens_a_link_as_somebody_else_is_told_and_is_one_person_afterwards(
     press(browser, mail.link, page)
     assert "Bob" not in browser.get("/me").text
     assert [person.name for person in rows(Person, Person.email == "ann@example.org")] == ["Resident"]
+
+
+@rule
+def test_two_links_that_were_opened_in_two_tabs_can_both_be_confirmed(visit, mails):
+    ideas, browser = [make.idea(), make.idea()], visit()
+    for ref in ideas:
+        ask_to_vote(visit(), ref)
+    first, second = (mail.link for mail in mails())
+    tokens = [TOKEN.search(browser.get(link).text)[1] for link in (first, second)]
+    assert browser.post(first, data={"csrf_token": tokens[0]}, headers=OURS).status_code == 303
+    for origin in ({}, {"Origin": "null"}, {"Origin": "https://elsewhere.example"}):
+        assert browser.post(second, data={"csrf_token": tokens[1]}, headers=origin).status_code == 400
+    assert browser.post(second, data={"csrf_token": tokens[1]}, headers=OURS).status_code == 303
+    assert [votes(ref) for ref in ideas] == [1, 1]
 
 
 def test_a_comment_and_an_idea_are_shown_to_who_has_the_link_and_to_nobody_else(visit, mails):
@@ -259,6 +273,7 @@ def test_a_vote_that_can_no_longer_be_counted_is_said_to_be_so(visit, mails):
     answer = press(browser, mails()[-1].link)
     assert answer.status_code == 409
     assert "So your vote was not counted." in answer.text
+    assert f'href="/ideas/{ref}">Read the idea' in answer.text
 
 
 # What a stranger can learn

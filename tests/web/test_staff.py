@@ -78,6 +78,7 @@ def test_a_member_of_staff_comes_by_their_council_account_to_their_own_page(visi
     assert (person.email, person.kind, person.roles) == (ANN["email"], Kind.STAFF, frozenset())
     session = rows(Credential)[0]
     assert (session.means, session.until - session.made_at) == (Means.SESSION, LASTS)
+    assert "with your council account for 30 days" in browser.get("/me/sessions").text
 
 
 def test_the_provider_is_asked_as_the_protocol_has_it(visit, provider):
@@ -296,8 +297,10 @@ def test_a_new_key_of_the_provider_is_found_at_the_first_token_that_it_signs(vis
     assert back(browser, address).status_code == 403
 
 
-def test_a_subject_that_is_too_long_is_not_cut(visit, provider):
-    provider.now(claims={**ANN, "sub": "x" * 256})
+@pytest.mark.parametrize("subject", ["x" * 256, "", " \n", "a\0b"])
+def test_a_subject_that_could_be_somebody_elses_is_nobodys(visit, provider, subject):
+    """Who is nobody there, or has a name that we could not keep as it is, would be one person with others."""
+    provider.now(claims={**ANN, "sub": subject})
     assert come(visit()).status_code == 403
 
 
@@ -468,9 +471,12 @@ def test_a_sign_out_over_there_ends_the_sessions_here(visit, app, provider):
         answer = provider.now(ended={"sub": ANN["sub"], "events": events, **claims})
         return app.test_client().post("/sign-in/ended", data={"logout_token": answer["ended"]})
 
-    for wrong in ({"nonce": "n"}, {"events": {}}, {"sub": None}, {"aud": "other"}, {"iss": "https://x.example"}, {"exp": -600}):
+    forged = ({"nonce": "n"}, {"events": {}}, {"sub": None}, {"aud": "other"}, {"iss": "https://x.example"})
+    for wrong in (*forged, {"exp": -600}, {"exp": None, "iat": -3600}, {"iat": None}):
         with nothing_written():
             assert told(**wrong).status_code == 400, wrong
+    with nothing_written():
+        assert told(iat=-120).status_code == 200  # sent again, after they have signed in anew
     with nothing_written():
         assert app.test_client().post("/sign-in/ended", data={"logout_token": "x"}).status_code == 400
     with news() as facts:

@@ -119,14 +119,14 @@ def ended() -> ResponseReturnValue:
         raise Missing
     try:
         with _in_time():
-            subject, there = by.ended(request.form.get("logout_token", ""))
+            subject, there, begun_before = by.ended(request.form.get("logout_token", ""))
     except Away as away:
         logger.warning("a sign-out over there could not be checked: %s", away)
         return problem(503, Sentence(SAID[503]))
     except NotVouched as wrong:
         logger.warning("somebody sent a sign-out that cannot be believed: %s", wrong)
         return problem(400, Sentence(SAID[400]))
-    end_sign_ons(by.issuer_url, subject=subject, session_there=there)
+    end_sign_ons(by.issuer_url, subject=subject, session_there=there, begun_before=begun_before)
     return "", 200
 
 
