@@ -111,7 +111,14 @@ def test_the_council_is_arranged_on_a_page(visit: Visit, boss):
 
 def test_thresholds_and_themes_are_set_on_a_page_and_what_is_wrong_is_named(visit: Visit, boss):
     page = visit(boss, ours=True)
-    form = {"council": "Calder Vale", "answer_days": "10", "newcomer_days": "7", "burst_votes": "30", "burst_minutes": "45"}
+    form = {
+        "council": "Calder Vale",
+        "answer_days": "10",
+        "newcomer_days": "7",
+        "burst_votes": "30",
+        "burst_minutes": "45",
+        "rush_votes": "90",
+    }
     form |= {"answer_votes_public": "50", "answer_votes_staff": "10", "answer_votes_leadership": "3"}
     assert page.post("/admin/settings", data=form).status_code == 303
     now = current_settings()

@@ -106,6 +106,7 @@ class SettingsOfHub(ma.Schema):
     answer_days = ma.fields.Integer(required=True)
     newcomer_days = ma.fields.Integer(required=True)
     burst_votes = ma.fields.Integer(required=True)
+    rush_votes = ma.fields.Integer(required=True)
     burst_minutes = ma.fields.Integer(required=True)
 
 
@@ -201,6 +202,7 @@ class SettingsChange(Body):
     answer_days = WholeNumber(*RANGES["answer_days"][:2])
     newcomer_days = WholeNumber(*RANGES["newcomer_days"][:2])
     burst_votes = WholeNumber(*RANGES["burst_votes"][:2])
+    rush_votes = WholeNumber(*RANGES["rush_votes"][:2])
     burst_minutes = WholeNumber(*RANGES["burst_minutes"][:2])
 
 
