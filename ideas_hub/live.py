@@ -35,6 +35,7 @@ from events.catalogue import (
     IdeaVotesHeld,
     IdeaVotesRefused,
     IdeaVotesReleased,
+    IdeaVotesRushed,
     IdeaWithdrawn,
     View,
     idea_topic,
@@ -195,7 +196,7 @@ class Live:
             return {"text": None, "due": event.due}
         if isinstance(event, IdeaTookIn):
             return {"merged": event.merged, "title": found.ideas[event.merged].title, "by": found.person(event.by)}
-        if isinstance(event, IdeaVotesHeld):
+        if isinstance(event, IdeaVotesHeld | IdeaVotesRushed):
             return {}
         if isinstance(event, IdeaVotesReleased | IdeaVotesRefused):
             return {"votes": event.votes}
