@@ -56,6 +56,7 @@ READING_ORDER = [
     "audiences",
     "moderation",
     "administration",
+    "organisation",
     "joining",
     "audit",
     "imports",
