@@ -249,8 +249,15 @@ class IdeaVotesHeld(IdeaEvent, type="idea.votes_held", feeds=(BOARD,), facts=Tru
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IdeaVotesRushed(IdeaEvent, type="idea.votes_rushed", feeds=(BOARD,), keeps=True):
+    """Many people who are new came to vote for an idea at once, from wherever. Their votes count, and a moderator looks."""
+
+    burst: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IdeaVotesReleased(IdeaEvent, type="idea.votes_released", feeds=(BOARD,), facts=True, keeps=True):
-    """A moderator looked at votes that were held, and they count, each since it was cast. Carries how many."""
+    """A moderator looked at votes that were held or came in a rush, and they count, each since it was cast. Carries how many."""
 
     burst: str
     votes: int
@@ -259,7 +266,8 @@ class IdeaVotesReleased(IdeaEvent, type="idea.votes_released", feeds=(BOARD,), f
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdeaVotesRefused(IdeaEvent, type="idea.votes_refused", feeds=(BOARD,), facts=True, keeps=True):
-    """A moderator looked at votes that were held, and they do not count. Who cast them is told why. Carries how many."""
+    """A moderator looked at votes that were held or came in a rush, and they do not count. Who cast them is told why. Carries
+    how many."""
 
     burst: str
     votes: int

@@ -47,6 +47,7 @@ SENTENCES: Mapping[str, str] = {
     "hub.setting_changed answer_days": _("Working days for an answer: from %(was)s to %(to)s."),
     "hub.setting_changed newcomer_days": _("Days for which a resident is new: from %(was)s to %(to)s."),
     "hub.setting_changed burst_votes": _("Votes from one network that count before others are held: from %(was)s to %(to)s."),
+    "hub.setting_changed rush_votes": _("Votes of new residents of which moderators are told: from %(was)s to %(to)s."),
     "hub.setting_changed burst_minutes": _("Minutes within which votes are a burst: from %(was)s to %(to)s."),
     "votes.decided": _("Votes for “%(idea)s” that were held: %(to)s."),
 }

@@ -4,6 +4,9 @@ The rule looks at residents who are new to the hub, and at nobody else: staff, a
 never held, however many of them share a network. Where enough newcomers have come from one network to one idea within a while,
 the votes of those who follow are held. The first ones count: they may be a library, a school or a family.
 
+Newcomers who come from many networks are not held: nothing but their number would speak against them. Where there are many
+within a while, moderators are told: that is a *rush*, and they may refuse its votes (`moderation.py`).
+
 Of the network the hub keeps a keyed hash, salted with the idea: it tells whether two votes for one idea came from the same place,
 and nothing about who votes for what elsewhere. It is forgotten after `KEPT_FOR`.
 """
@@ -57,14 +60,18 @@ class Fate(StrEnum):
 
 
 class Burst(Base):
-    """Votes for one idea that came from one network and are held, and what a moderator decided about all of them."""
+    """Votes for one idea that came from one network and are held, and what a moderator decided about all of them.
+
+    In a `rush` they came from wherever since `began_at`, and count unless they are refused.
+    """
 
     __tablename__ = "burst"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     ref: Mapped[str] = mapped_column(String(16), unique=True, default=new_ref)
     idea_id: Mapped[int] = mapped_column(ForeignKey("idea.id", ondelete="CASCADE"))
-    network: Mapped[str | None] = mapped_column(String(22))  # None: forgotten
+    network: Mapped[str | None] = mapped_column(String(22))  # None: forgotten, or a rush
+    rush: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
     began_at: Mapped[datetime] = mapped_column(Moment)
     fate: Mapped[Fate] = mapped_column(Words(Fate), default=Fate.HELD)
     reason: Mapped[str] = mapped_column(Text, default="")
@@ -221,8 +228,8 @@ def _burst_again(session: Session, idea: Any, own: HeldVote) -> Burst | None:
 
 def _under_way(session: Session, idea: Any, network: str | None) -> Burst | None:
     """Step: the burst from that network that is under way, begun where there is none; None where a moderator has released it."""
-    query = select(Burst).where(Burst.idea_id == idea.id, Burst.network == network).order_by(Burst.id.desc()).limit(1)
-    last = session.scalar(query)
+    own = (Burst.idea_id == idea.id, Burst.network == network, Burst.rush.is_(False))
+    last = session.scalar(select(Burst).where(*own).order_by(Burst.id.desc()).limit(1))
     if last is None or last.fate is Fate.REFUSED:
         return _begin(session, idea, network)
     return last if last.fate is Fate.HELD else None

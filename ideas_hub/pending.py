@@ -11,19 +11,19 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from events.catalogue import RightsChanged
-from ideas_hub import links
+from ideas_hub import comments, links, votes
 from ideas_hub.addresses import normalise_email
-from ideas_hub.comments import CommentKind, post_comment
+from ideas_hub.comments import CommentKind, checked_body, post_comment
 from ideas_hub.db import reading, record, shared_transaction, transaction
 from ideas_hub.drafts import write
-from ideas_hub.errors import Invalid, NotAllowed, Refusal, RuleBroken, Sentence, _
-from ideas_hub.ideas import Idea, Stage, checked, find_themes, post_idea
+from ideas_hub.errors import Invalid, NotAllowed, Refusal, Sentence, _
+from ideas_hub.ideas import Idea, checked, find_themes, post_idea
 from ideas_hub.links import MailLink, ask
 from ideas_hub.people import NOBODY, Actor, Kind, Person, check_may_act, normalise_name, person_with, resident_with
 from ideas_hub.permissions import find
 from ideas_hub.privacy import come_back
 from ideas_hub.texts import measured
-from ideas_hub.votes import cast_vote, check_open
+from ideas_hub.votes import cast_vote
 
 UNNAMED = _("Resident")  # who never said how they want to be known
 
@@ -71,7 +71,7 @@ def vote_later(email: str, ref: str, *, key: str) -> str:
     """
     address = normalise_email(email)
     with transaction() as session:
-        check_open(find(session, NOBODY, Idea, ref))
+        votes.check_open(find(session, NOBODY, Idea, ref))
         return ask(session, address, key=key, act={"what": What.VOTE, "idea": ref})
 
 
@@ -80,11 +80,10 @@ def comment_later(email: str, ref: str, *, key: str, name: str, body: str, kind:
     found = _all_of(
         email=lambda: normalise_email(email),
         name=lambda: _shown_name(name),
-        body=lambda: measured({"body": body}, {"body": 4000}, {"body": _("Write your comment.")})["body"],
+        body=lambda: checked_body(body),
     )
     with transaction() as session:
-        if find(session, NOBODY, Idea, ref).stage is Stage.MERGED:
-            raise RuleBroken(_("This idea was merged into another. Comment there."))
+        comments.check_open(find(session, NOBODY, Idea, ref))
         act = {"what": What.COMMENT, "idea": ref, "kind": kind, "body": found["body"]}
         return ask(session, found["email"], key=key, act=act, name=found["name"])
 

@@ -56,6 +56,7 @@ READING_ORDER = [
     "audiences",
     "moderation",
     "administration",
+    "organisation",
     "joining",
     "audit",
     "imports",
@@ -156,6 +157,12 @@ def test_an_event_is_documented_told_somewhere_and_has_its_sentence(kind: type[E
 
 def test_no_sentence_is_left_of_an_event_that_is_gone() -> None:
     assert set(SENTENCES) <= set(TYPES)
+
+
+def test_nothing_but_the_console_brings_many_votes_at_once() -> None:
+    """They are not asked by the rule that holds votes, so no request may lead there."""
+    named = {str(file.relative_to(ROOT)) for file in (ROOT / "web").rglob("*.py") if "cast_votes" in file.read_text()}
+    assert named == {"web/cli/demo.py"}
 
 
 def test_references_are_all_that_an_event_can_carry() -> None:

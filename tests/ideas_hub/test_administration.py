@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from events import log
 from ideas_hub import administration as admin
+from ideas_hub import organisation
 from ideas_hub.audit import SENTENCES, TYPES, audit
 from ideas_hub.comments import comments
 from ideas_hub.db import reading
@@ -44,13 +45,13 @@ def everything(who: Actor, ref: str):
     yield lambda: admin.change_person(who, ref, roles=[Role.LEADER])
     yield lambda: admin.suspend(who, ref, reason="x")
     yield lambda: admin.lift_suspension(who, ref, reason="x")
-    yield lambda: admin.put_directorate(who, name="Roads")
-    yield lambda: admin.put_team(who, name="Potholes", directorate=1)
-    yield lambda: admin.set_settings(who, {"answer_days": 3})
-    yield lambda: admin.set_theme(who, "roads", name="Roads")
-    yield lambda: admin.directorates(who)
-    yield lambda: admin.theme_files(who)
-    yield lambda: admin.possible_leads(who)
+    yield lambda: organisation.put_directorate(who, name="Roads")
+    yield lambda: organisation.put_team(who, name="Potholes", directorate=1)
+    yield lambda: organisation.set_settings(who, {"answer_days": 3})
+    yield lambda: organisation.set_theme(who, "roads", name="Roads")
+    yield lambda: organisation.directorates(who)
+    yield lambda: organisation.theme_files(who)
+    yield lambda: organisation.possible_leads(who)
     yield lambda: audit(who)
 
 
@@ -68,8 +69,8 @@ def test_nobody_but_an_admin_does_any_of_it_and_nothing_is_written(boss):
 
 
 def test_an_admin_changes_what_somebody_is_and_the_log_says_what_without_names(boss):
-    place = admin.put_directorate(boss, name="Roads")
-    team = admin.put_team(boss, name="Potholes", directorate=place)
+    place = organisation.put_directorate(boss, name="Roads")
+    team = organisation.put_team(boss, name="Potholes", directorate=place)
     ann = make.staff("Ann")
     with news() as facts:
         admin.change_person(boss, ann.ref, name="Annie", team=team, roles=[Role.SPONSOR, Role.MODERATOR])
@@ -193,12 +194,13 @@ def test_who_is_suspended_answers_for_nothing_new_and_others_answer_in_their_pla
 
 def test_an_admin_arranges_teams_directorates_and_their_leads(boss):
     ann = make.staff("Ann")
-    roads, water = (admin.put_directorate(boss, name=name) for name in ("Roads", "Water"))
-    team = admin.put_team(boss, name="Potholes", directorate=roads)
-    admin.put_directorate(boss, id=roads, name="Streets", lead=ann.ref)
-    admin.put_team(boss, id=team, name="Holes", directorate=water)
+    roads, water = (organisation.put_directorate(boss, name=name) for name in ("Roads", "Water"))
+    team = organisation.put_team(boss, name="Potholes", directorate=roads)
+    organisation.put_directorate(boss, id=roads, name="Streets", lead=ann.ref)
+    organisation.put_team(boss, id=team, name="Holes", directorate=water)
     shown = {
-        place.name: (place.lead and place.lead.name, [each.name for each in place.teams]) for place in admin.directorates(boss)
+        place.name: (place.lead and place.lead.name, [each.name for each in place.teams])
+        for place in organisation.directorates(boss)
     }
     assert shown == {"Streets": ("Ann", []), "Water": (None, ["Holes"])}
     assert said(boss)[:7] == [
@@ -211,31 +213,31 @@ def test_an_admin_arranges_teams_directorates_and_their_leads(boss):
         "The directorate Streets was added.",
     ]
     for act in (
-        lambda: admin.put_directorate(boss, name="water"),
-        lambda: admin.put_directorate(boss, name=" "),
-        lambda: admin.put_directorate(boss, name="Parks", lead=make.actor(ann.ref).ref + "x"),
-        lambda: admin.put_team(boss, name="Lamps", directorate=99),
+        lambda: organisation.put_directorate(boss, name="water"),
+        lambda: organisation.put_directorate(boss, name=" "),
+        lambda: organisation.put_directorate(boss, name="Parks", lead=make.actor(ann.ref).ref + "x"),
+        lambda: organisation.put_team(boss, name="Lamps", directorate=99),
     ):
         with refused(Invalid):
             act()
     with refused(Missing):
-        admin.put_team(boss, id=99, name="Lamps", directorate=roads)
+        organisation.put_team(boss, id=99, name="Lamps", directorate=roads)
 
 
 def test_a_resident_leads_no_directorate(boss):
     resident = make.resident()
     with refused(Invalid):
-        admin.put_directorate(boss, name="Parks", lead=resident.ref)
+        organisation.put_directorate(boss, name="Parks", lead=resident.ref)
 
 
 # Themes and settings
 
 
 def test_an_admin_sets_thresholds_and_themes_and_the_log_says_from_what_to_what(boss):
-    admin.put_directorate(boss, name="Roads")
-    admin.set_settings(boss, {"answer_days": 10, "burst_votes": 30, "council": "Calder Vale"})
-    admin.set_settings(boss, {"answer_votes": {"public": 50, "staff": 5, "leadership": 2}})
-    admin.set_theme(boss, "streets", name="Streets", directorate="Roads")
+    organisation.put_directorate(boss, name="Roads")
+    organisation.set_settings(boss, {"answer_days": 10, "burst_votes": 30, "council": "Calder Vale"})
+    organisation.set_settings(boss, {"answer_votes": {"public": 50, "staff": 5, "leadership": 2}})
+    organisation.set_theme(boss, "streets", name="Streets", directorate="Roads")
     assert (current_settings().answer_days, current_settings().burst_votes, current_settings().council) == (10, 30, "Calder Vale")
     assert said(boss)[:6] == [
         "The theme Streets: answered for by none, now by Roads.",
@@ -246,7 +248,7 @@ def test_an_admin_sets_thresholds_and_themes_and_the_log_says_from_what_to_what(
         "Working days for an answer: from 15 to 10.",
     ]
     with refused(Invalid) as caught:
-        admin.set_settings(boss, {"answer_days": 0, "burst_votes": 1})
+        organisation.set_settings(boss, {"answer_days": 0, "burst_votes": 1})
     assert set(caught.value.errors) == {"answer_days", "burst_votes"}
 
 
