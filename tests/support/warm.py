@@ -4,6 +4,7 @@ To import it takes two seconds, for each of some hundred servers. What is done a
 own environment. `tests/servers` starts `python wsgi.py` as it stands.
 """
 
+import atexit
 import json
 import os
 import signal
@@ -65,6 +66,7 @@ def _warm() -> socket.socket:
     command = [sys.executable, "-W", "ignore", "-m", __name__]
     with its:
         process = subprocess.Popen(command, cwd=ROOT, stdin=its, start_new_session=True)
+    atexit.register(ours.close)
     process.returncode = 0  # else Python warns that it outlives who started it
     return ours
 
