@@ -28,7 +28,7 @@ run: setup ## Serve the hub with its demo council on http://127.0.0.1:8000
 
 test: setup .venv/packages-dev ## Run all tests, after installing what they need (PYTEST_ARGS="-k votes" for some)
 	@$(python) -m tests.support.programs
-	@$(python) -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+	@$(python) -m pytest -n 3 --dist loadfile $(PYTEST_ARGS)
 
 chaos: setup .venv/packages-dev ## Kill, stop and overload the hub for some twenty minutes, and say which promises held
 	@$(python) -m tests.support.programs

@@ -4,11 +4,15 @@
   Both run the test once on each kind, unless it is marked `sqlite_only` or `postgresql_only`.
   Marked `demo`, the database holds the demo council.
 - `server`: starts servers on that database. `proxy`: a bad network to put in front. `visitor`: somebody at a browser.
-- `postgres`, `redis`, `provider` (the council's own sign-in): running ones, for all tests of a process (`make test` has two,
-  each with whole files to itself).
+- `postgres`: a running one, for all tests. `redis`, `provider` (the council's own sign-in): running ones, for all tests of a
+  process (`make test` has three, each with whole files to itself).
   Who wants to stop one makes one (`support.services`).
 """
 
+import gc
+import os
+import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -20,21 +24,35 @@ from playwright.sync_api import Browser, sync_playwright
 
 from ideas_hub import db
 from ideas_hub.clock import replace_now
+from tests.support import once_for_all
 from tests.support.browser import FLAGS, Visitors
 from tests.support.clock import Clock
-from tests.support.hub import ROOT, PostgresDatabases, Server, SQLiteFiles
-from tests.support.processes import Process
+from tests.support.hub import ROOT, PostgresDatabases, Server, SQLiteFiles, only_one
+from tests.support.processes import Process, wait_until
 from tests.support.programs import CHROMIUM, PROGRAMS
 from tests.support.provider import ANN, Provider
 from tests.support.proxy import Proxy
-from tests.support.services import Postgres, Redis
+from tests.support.services import Cluster, Postgres, Redis, memory
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="tests/chaos in full: the whole figures, which take some minutes each")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    Server.all_afresh = config.getoption("long")
+    once_for_all.addresses()
+    once_for_all.statements()
+
+
+def pytest_collection_finish() -> None:
+    """What thousands of tests are made of stays: to look through it for garbage takes longer than most tests do."""
+    gc.collect()
+    gc.freeze()
+
+
 PROCESSES = pytest.StashKey[list[Process]]()
+POSTGRES = "postgres"  # where stands which one it is
 
 
 # Time
@@ -53,23 +71,43 @@ def clock() -> Iterator[Clock]:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    cluster = Postgres()
-    try:
-        cluster.start()
-        yield cluster
-    finally:
-        cluster.remove()
+def of_all(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of all processes of this run."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
 @pytest.fixture(scope="session")
-def sqlite_databases(tmp_path_factory: pytest.TempPathFactory) -> SQLiteFiles:
-    return SQLiteFiles(tmp_path_factory.mktemp("sqlite"))
+def postgres(of_all: Path) -> Cluster:
+    """Who needs it first starts it, and `pytest_sessionfinish` ends it when all are done."""
+    known = of_all / POSTGRES
+    with only_one(known):
+        if not known.exists():
+            cluster = Postgres()
+            cluster.start()
+            known.write_text(f"{cluster.port} {cluster.process.pid} {cluster.folder}")
+            cluster.process.returncode = 0  # else Python warns that it outlives who started it
+    return Cluster(int(known.read_text().split()[0]))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    known = session.config._tmp_path_factory.getbasetemp() / POSTGRES
+    if "PYTEST_XDIST_WORKER" not in os.environ and known.exists():
+        _, process, folder = known.read_text().split()
+        os.kill(int(process), Postgres.rude)
+        wait_until(lambda: not Path(folder, "data", "postmaster.pid").exists(), what="PostgreSQL ends")
+        shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")
-def postgresql_databases(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> PostgresDatabases:
-    return PostgresDatabases(postgres, tmp_path_factory.mktemp("postgresql"))
+def sqlite_databases(of_all: Path) -> Iterator[SQLiteFiles]:
+    with tempfile.TemporaryDirectory(prefix="hub-sqlite-", dir=memory()) as folder:
+        yield SQLiteFiles(Path(folder), of_all)
+
+
+@pytest.fixture(scope="session")
+def postgresql_databases(postgres: Cluster, of_all: Path, tmp_path_factory: pytest.TempPathFactory) -> PostgresDatabases:
+    return PostgresDatabases(postgres, tmp_path_factory.mktemp("postgresql"), of_all)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -127,7 +165,8 @@ def server(database_url: str, tmp_path: Path, request: pytest.FixtureRequest) ->
     with ExitStack() as at_the_end:
 
         def start(**options: object) -> Server:
-            server = Server(tmp_path / f"server-{len(servers) + 1}", database_url, **options)
+            afresh = request.node.get_closest_marker("afresh") is not None
+            server = Server(tmp_path / f"server-{len(servers) + 1}", database_url, afresh=afresh, **options)
             servers.append(server)
             at_the_end.callback(server.stop)
             server.start()

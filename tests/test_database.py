@@ -15,6 +15,7 @@ from ideas_hub.lists import Wanted
 from ideas_hub.people import Kind, Person, add_person
 from ideas_hub.votes import Vote
 from tests import make
+from tests.support import warm
 from tests.support.hub import ROOT
 from tests.support.witness import everything
 
@@ -126,11 +127,11 @@ print(time.monotonic() - begun)
 )
 def test_a_setting_that_is_wrong_stops_the_start_with_a_line_that_names_it(tmp_path, settings, said):
     environ = {"PATH": "", **{f"IDEAS_HUB_{name}": value for name, value in settings.items()}}
-    start = [sys.executable, ROOT / "wsgi.py"]
-    done = subprocess.run(start, env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=30)
-    assert done.returncode == 1
-    assert said in done.stderr
-    assert "Traceback" not in done.stderr
+    log = tmp_path / "log"
+    with log.open("wb") as file:
+        assert warm.start(file, altered="", cwd=str(tmp_path), env=environ).wait(30) == 1
+    assert said in log.read_text()
+    assert "Traceback" not in log.read_text()
 
 
 def test_what_stands_is_found_after_the_search_has_been_made_anew(hub):

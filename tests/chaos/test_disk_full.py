@@ -16,6 +16,7 @@ from ideas_hub import db
 from ideas_hub.sqlite import sqlite
 from tests.chaos.crowd import Crowd, disagreements, lost_or_doubled
 from tests.support.histories import at_last
+from tests.support.hub import PostgresDatabases
 from tests.support.listener import Listener, listeners
 from tests.support.processes import wait_until
 from tests.support.services import Postgres, ordinary_user
@@ -69,13 +70,19 @@ def disk() -> Iterator[Disk]:
 
 
 @pytest.fixture
-def database_url(request: pytest.FixtureRequest, disk: Disk) -> Iterator[str]:
-    url = request.getfixturevalue(f"{request.param}_databases").make(demo=False)
+def database_url(request: pytest.FixtureRequest, disk: Disk, tmp_path: Path) -> Iterator[str]:
     if request.param == "sqlite":
+        url = request.getfixturevalue("sqlite_databases").make(demo=False)
         yield f"sqlite:///{shutil.move(url.removeprefix('sqlite:///'), disk.data)}"
-    else:
-        with moved(request.getfixturevalue("postgres"), url.rpartition("/")[2], disk.data):
+        return
+    own = Postgres()  # one that cannot write its checkpoints is none for other tests
+    try:
+        own.start()
+        url = PostgresDatabases(own, tmp_path, tmp_path).make(demo=False)
+        with moved(own, url.rpartition("/")[2], disk.data):
             yield url
+    finally:
+        own.remove()
 
 
 def use_up_the_log(hub: db.Database) -> None:

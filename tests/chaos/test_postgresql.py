@@ -30,7 +30,7 @@ def own_postgres() -> Iterator[Postgres]:
 
 @pytest.fixture
 def database_url(own_postgres: Postgres, tmp_path) -> str:
-    return PostgresDatabases(own_postgres, tmp_path).make(demo=False)
+    return PostgresDatabases(own_postgres, tmp_path, tmp_path).make(demo=False)
 
 
 @pytest.mark.postgresql_only

@@ -202,6 +202,7 @@ def test_a_session_or_a_token_that_is_taken_back_closes_its_sockets_within_two_s
     assert other.of("reset") == []
 
 
+@pytest.mark.sqlite_only  # the database has no part in it
 def test_the_server_says_every_five_seconds_that_it_is_there(hub, watch):
     watcher = watch("ideas")
     watcher.wait(lambda: len(watcher.of("head")) >= 2, within=11)

@@ -2,21 +2,24 @@
 
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import requests
 
 from ideas_hub import db
+from tests.support import warm
 from tests.support.hub import ROOT, environment
 
+pytestmark = pytest.mark.afresh
 
-def start_another(folder: Path, database_url: str, **settings: object) -> subprocess.CompletedProcess[str]:
-    """A server that is expected to refuse."""
-    env = environment(database_url, **settings)
-    return subprocess.run([sys.executable, ROOT / "wsgi.py"], env=env, cwd=folder, capture_output=True, text=True, timeout=30)
+
+def start_another(folder: Path, database_url: str, **settings: object) -> tuple[int, str]:
+    """A server that is expected to refuse: how it ended, and all that it said."""
+    log = folder / "refusal.log"
+    with log.open("wb") as file:
+        ended = warm.start(file, altered="", cwd=str(folder), env=environment(database_url, **settings)).wait(30)
+    return ended, log.read_text()
 
 
 @pytest.mark.sqlite_only
@@ -28,8 +31,7 @@ def test_a_second_server_on_one_file_is_refused_whatever_it_calls_that_file(hub:
     folder.symlink_to(file.parent)
     for called in (str(file), os.path.relpath(file, tmp_path), str(link), str(folder / file.name)):
         second = start_another(tmp_path, f"sqlite:///{called}", PORT=1)
-        assert second.returncode == 1
-        assert second.stderr == f"Another server or migration is at work on {called}.\n"
+        assert second == (1, f"Another server or migration is at work on {called}.\n")
 
 
 @pytest.mark.sqlite_only
@@ -41,10 +43,10 @@ def test_the_lock_of_a_server_dies_with_it(hub: db.Database, server):
 @pytest.mark.postgresql_only
 def test_a_second_server_on_one_port_is_refused_in_one_line(hub: db.Database, database_url, server, tmp_path):
     first = server()
-    second = start_another(tmp_path, database_url, PORT=first.port)
-    assert second.returncode == 1
-    assert second.stderr.startswith(f"IDEAS_HUB_PORT {first.port} on 127.0.0.1 cannot be listened on: ")
-    assert second.stderr.count("\n") == 1
+    ended, said = start_another(tmp_path, database_url, PORT=first.port)
+    assert ended == 1
+    assert said.startswith(f"IDEAS_HUB_PORT {first.port} on 127.0.0.1 cannot be listened on: ")
+    assert said.count("\n") == 1
 
 
 ELSEWHERE = """

@@ -20,6 +20,8 @@ from tests.support.hub import Server
 from tests.support.processes import wait_until
 from tests.support.sockets import Raw
 
+pytestmark = pytest.mark.afresh
+
 SOON = 8.0  # seconds, on a busy machine; whoever has to be waited for makes it ten
 
 

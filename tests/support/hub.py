@@ -1,17 +1,22 @@
 """The hub as others meet it: its commands, its server, and databases for them."""
 
+import fcntl
 import http.client
 import os
 import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from typing import IO
 
+from tests.support import warm
 from tests.support.processes import Process, free_port
 from tests.support.proxy import Proxy
-from tests.support.services import Postgres
+from tests.support.services import Cluster
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -44,7 +49,10 @@ class Server(Process):
     """`python wsgi.py` in demo mode, on a port that it keeps when it is started again. A proxy may stand in front.
 
     `altered` is Python that its process runs first, to make it hasty or slow: `"import wsgi; wsgi.FAREWELL = 0.3"`.
+    Unless it shall begin `afresh`, what it imports is there already when it starts (see `support.warm`).
     """
+
+    all_afresh = False
 
     def __init__(
         self,
@@ -53,6 +61,7 @@ class Server(Process):
         *,
         behind: Proxy | None = None,
         altered: str = "",
+        afresh: bool = False,
         port: int | None = None,
         **settings: object,
     ):
@@ -64,6 +73,12 @@ class Server(Process):
         folder.mkdir(exist_ok=True)
         start = ["-c", f"import sys, wsgi\n{altered}\nsys.exit(wsgi.main())"] if altered else [ROOT / "wsgi.py"]
         super().__init__([sys.executable, *start], folder, env=environment(database_url, **settings))
+        self.altered, self.afresh = altered, afresh or self.all_afresh
+
+    def _begin(self, log: IO[bytes]) -> subprocess.Popen[bytes] | warm.Forked:
+        if self.afresh:
+            return super()._begin(log)
+        return warm.start(log, altered=self.altered, cwd=str(self.folder), env=self.env)
 
     def answers(self) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
@@ -77,20 +92,25 @@ class Server(Process):
 
 
 class SQLiteFiles:
-    """Each database is a copy of a file that was migrated once."""
+    """Each database is a copy of a file that was migrated once, for all processes that share the folder of templates."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, templates: Path):
         self.folder = folder
-        self.templates: dict[bool, Path] = {}
+        self.templates = templates
         self.numbers = count(1)
 
     def make(self, *, demo: bool) -> str:
-        if demo not in self.templates:
-            self.templates[demo] = self._template(demo)
-        return f"sqlite:///{shutil.copy(self.templates[demo], self.folder / f'hub-{next(self.numbers)}.db')}"
+        return f"sqlite:///{shutil.copy(self._template(demo), self.folder / f'hub-{next(self.numbers)}.db')}"
 
     def _template(self, demo: bool) -> Path:
-        file = self.folder / f"template-{'demo' if demo else 'empty'}.db"
+        file = self.templates / f"{'demo' if demo else 'empty'}.db"
+        if not file.exists():
+            with only_one(file):
+                if not file.exists():
+                    self._fill(file.with_suffix(".part"), demo).rename(file)
+        return file
+
+    def _fill(self, file: Path, demo: bool) -> Path:
         fill(f"sqlite:///{file}", self.folder, demo)
         connection = sqlite3.connect(file)
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # all of it in the one file that is copied
@@ -103,29 +123,40 @@ class SQLiteFiles:
 
 
 class PostgresDatabases:
-    """Each database is made from a template that was migrated once."""
+    """Each database is made from a template that was migrated once, for all processes that share the folder of templates."""
 
-    def __init__(self, cluster: Postgres, folder: Path):
+    def __init__(self, cluster: Cluster, folder: Path, templates: Path):
         self.cluster = cluster
         self.folder = folder
-        self.templates: dict[bool, str] = {}
+        self.templates = templates
         self.numbers = count(1)
 
     def make(self, *, demo: bool) -> str:
-        if demo not in self.templates:
-            self.templates[demo] = self._template(demo)
-        name = f"hub_{next(self.numbers)}"
-        self.cluster.execute(f"CREATE DATABASE {name} TEMPLATE {self.templates[demo]}")
+        name = f"hub_{os.getpid()}_{next(self.numbers)}"
+        self.cluster.execute(f"CREATE DATABASE {name} TEMPLATE {self._template(demo)}")
         return f"{self.cluster.url}/{name}"
 
     def _template(self, demo: bool) -> str:
         name = f"template_{'demo' if demo else 'empty'}"
-        self.cluster.execute(f"CREATE DATABASE {name}")
-        fill(f"{self.cluster.url}/{name}", self.folder, demo)
+        made = self.templates / f"{name}_{self.cluster.port}"
+        if not made.exists():
+            with only_one(made):
+                if not made.exists():
+                    self.cluster.execute(f"CREATE DATABASE {name}")
+                    fill(f"{self.cluster.url}/{name}", self.folder, demo)
+                    made.touch()
         return name
 
     def drop(self, url: str) -> None:
         self.cluster.execute(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)")
+
+
+@contextmanager
+def only_one(thing: Path) -> Iterator[None]:
+    """No other process makes it meanwhile."""
+    with thing.with_name(f"{thing.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def fill(database_url: str, folder: Path, demo: bool) -> None:

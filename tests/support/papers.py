@@ -7,8 +7,6 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from werkzeug.test import TestResponse
 
-PROBLEM = "application/problem+json"
-
 
 def closed(part: Any, *, whole: bool = True) -> Any:
     """A schema that refuses what it does not name: for readers, resources may grow; in our own tests, not in silence."""

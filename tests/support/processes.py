@@ -7,7 +7,9 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
+
+from tests.support.warm import Forked
 
 T = TypeVar("T")
 TAIL = 6_000  # characters of a log that are shown when something fails
@@ -55,29 +57,32 @@ class Process:
         self.env = env
         self.identity = identity or {}  # what Popen takes to run it as another user
         self.log = folder / f"{type(self).__name__.lower()}.log"
-        self.process: subprocess.Popen | None = None
+        self.process: subprocess.Popen[bytes] | Forked | None = None
 
     def answers(self) -> bool:
         raise NotImplementedError
 
     def start(self, *, within: float = 30.0) -> None:
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                self.command,
-                cwd=self.folder,
-                env=self.env,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C ends the tests, and they end this
-                **self.identity,
-            )
+            self.process = self._begin(log)
         try:
             wait_until(lambda: self.process.poll() is not None or self.answers(), within=within, what="an answer")
             assert self.process.poll() is None, f"ended with {self.process.returncode}"
         except AssertionError as failure:
             self.kill()
             raise AssertionError(f"{type(self).__name__} did not start: {failure}\n{self.tail()}") from None
+
+    def _begin(self, log: IO[bytes]) -> "subprocess.Popen[bytes] | Forked":
+        return subprocess.Popen(
+            self.command,
+            cwd=self.folder,
+            env=self.env,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C ends the tests, and they end this
+            **self.identity,
+        )
 
     def stop(self, *, within: float = 15.0) -> int:
         """Ask it to end, and return its exit code. Fails if it would not."""

@@ -39,7 +39,6 @@ WRONG_CLAIMS: dict[str, dict[str, Any]] = {  # by seconds from now, where they a
     "no subject": {"sub": None},
 }
 WRONG_SIGNATURES = ("alg none", "signed with the client's secret", "signed with the public key", "signed by somebody else")
-WRONG_ANSWERS = ("no token", "no JSON", "refused")
 AWAY = ("broken", "slow", "dripping")
 ROOT = Path(__file__).parent.parent.parent
 

@@ -36,7 +36,21 @@ def memory() -> str | None:
     return folder if os.path.isdir(folder) and shutil.disk_usage(folder).free > 2**30 else None
 
 
-class Postgres(Process):
+class Cluster:
+    """A PostgreSQL that answers on that port."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.url = f"postgresql://hub@127.0.0.1:{port}"
+
+    def execute(self, statement: str) -> None:
+        with closing(psycopg2.connect(f"{self.url}/postgres")) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(statement)
+
+
+class Postgres(Process, Cluster):
     """A cluster. `durable` keeps it on the disk and waits for it, as in production; nearly no test needs that."""
 
     polite = signal.SIGINT  # ends open connections instead of waiting for them
@@ -49,10 +63,9 @@ class Postgres(Process):
         folder = Path(tempfile.mkdtemp(prefix="hub-pg-", dir=None if durable else memory()))
         if identity:
             os.chown(folder, identity["user"], identity["group"])
-        self.port = free_port()
-        self.url = f"postgresql://hub@127.0.0.1:{self.port}"
+        Cluster.__init__(self, free_port())
         data = folder / "data"
-        settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": folder, "max_connections": 200}
+        settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": folder, "max_connections": 400}
         if not durable:
             settings |= {"fsync": "off", "full_page_writes": "off"}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
@@ -71,12 +84,6 @@ class Postgres(Process):
         except psycopg2.OperationalError:
             return False
         return True
-
-    def execute(self, statement: str) -> None:
-        with closing(psycopg2.connect(f"{self.url}/postgres")) as connection:
-            connection.autocommit = True
-            with connection.cursor() as cursor:
-                cursor.execute(statement)
 
     def remove(self) -> None:
         self.kill()

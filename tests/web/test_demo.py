@@ -189,6 +189,7 @@ def told_without_secrets() -> list:
 
 
 @pytest.mark.demo
+@pytest.mark.sqlite_only
 def test_a_hub_that_is_not_empty_is_refused_or_left_alone(database_url, tmp_path, capsys):
     with pytest.raises(CalledProcessError):
         flask("demo", database_url=database_url, folder=tmp_path, DEMO=1)

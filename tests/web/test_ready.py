@@ -24,7 +24,7 @@ from ideas_hub.votes import cast_vote, withdraw_vote
 from tests import make
 from tests.support.hub import ROOT, environment, flask
 from tests.support.processes import wait_until
-from tests.support.services import Postgres
+from tests.support.services import Cluster
 from web import ready
 
 pytestmark = pytest.mark.usefixtures("clock")  # a page ends with its minute: here none ends by itself
@@ -483,7 +483,7 @@ def test_only_so_many_pages_are_kept_and_those_that_were_asked_for_last(visit, s
 
 
 @pytest.mark.postgresql_only
-def test_a_connection_that_was_cut_is_opened_again(visit, asked, postgres: Postgres):
+def test_a_connection_that_was_cut_is_opened_again(visit, asked, postgres: Cluster):
     visit().get("/")
     name = db.database().url.database
     postgres.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")  # noqa: S608

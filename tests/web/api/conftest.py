@@ -18,13 +18,15 @@ from web import create_app
 from web.config import from_environment
 
 ROOT = "/api/v1"
+PAPERS: dict[object, OpenAPI] = {}
 
 
 def papers_of(app: Flask) -> OpenAPI:
-    """The hub's own document: every answer of these tests is held against it."""
-    if "checked" not in app.extensions:
-        app.extensions["checked"] = OpenAPI(app.extensions["papers"]())
-    return app.extensions["checked"]
+    """The hub's own document: every answer of these tests is held against it. It is the same for all that have these settings."""
+    settings = app.extensions["ideas_hub"].config.base_url, app.config["SESSION_COOKIE_NAME"]
+    if settings not in PAPERS:
+        PAPERS[settings] = OpenAPI(app.extensions["papers"]())
+    return PAPERS[settings]
 
 
 class Caller:
