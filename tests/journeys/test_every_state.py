@@ -19,6 +19,7 @@ from sqlalchemy.exc import OperationalError
 from ideas_hub import db
 from ideas_hub.bursts import come_from
 from ideas_hub.imports import CommentRow, IdeaRow, Pseudonym, Source, bring_in
+from ideas_hub.moderation import notice_rushes
 from ideas_hub.people import Actor, Person
 from ideas_hub.sessions import Whence, make_own_token, make_token, new_secret, start_session
 from ideas_hub.settings import change_settings
@@ -96,7 +97,13 @@ def fill() -> dict[str, object]:
     come_from(lambda idea: "one network")
     for who in (*(make.resident() for _ in range(6)), newcomer):
         cast_vote(who, rush)
+    many = make.idea(title=LONG)
+    for number in range(6):
+        come_from(lambda idea, number=number: f"network {number}")
+        cast_vote(make.resident(), many)
     come_from(None)
+    change_settings(rush_votes=5)
+    notice_rushes()
     make.idea(everything, audience="leadership", title="Leaders only")
     return {
         "people": {
