@@ -46,12 +46,16 @@ class Joining(Base):
 
 @dataclass(frozen=True, slots=True)
 class Proposed:
-    """What would happen if a person became another: what moves, and how many of their votes are for the same ideas."""
+    """What would happen if a person became another: what moves, and how many of their votes are for the same ideas.
+
+    `held`: their votes that are held or were refused.
+    """
 
     person: PersonFile
     into: PersonFile
     votes: int
     both: int
+    held: int
     ideas: int
     refusal: str | None
 
@@ -221,6 +225,7 @@ def proposed_join(actor: Actor, ref: str, into: str) -> Proposed:
         rows = {each.ref: each for each in session.scalars(select(Person).where(Person.ref.in_({ref, into})))}
         keys = {each: session.scalar(select(VoterKey.key).where(VoterKey.person_id == row.id)) for each, row in rows.items()}
         own = select(Vote.idea_id).where(Vote.voter == keys[ref])
+        held = select(func.count()).where(HeldVote.voter == keys[ref], HeldVote.fate.in_((Fate.HELD, Fate.REFUSED)))
         both = select(func.count()).select_from(Vote).where(Vote.voter == keys[into], Vote.idea_id.in_(own))
         try:
             check_join(actor, rows[ref], rows[into])
@@ -232,6 +237,7 @@ def proposed_join(actor: Actor, ref: str, into: str) -> Proposed:
             into=stays,
             votes=session.scalar(select(func.count()).select_from(own.subquery())) or 0,
             both=session.scalar(both) or 0,
+            held=session.scalar(held) or 0,
             ideas=session.scalar(select(func.count()).where(Authorship.person_id == rows[ref].id)) or 0,
             refusal=refusal,
         )

@@ -153,6 +153,8 @@ def test_a_vote_that_was_refused_is_refused_for_the_one_who_stays(boss):
     """Else whoever was refused could vote anew by their other address."""
     idea, one, other = make.idea(), make.resident(), make.resident()
     refuse_votes(make.regular("moderator"), burst(idea, other), reason="A program.")
+    told = joining.proposed_join(boss, other.ref, one.ref)
+    assert (told.votes, told.both, told.held) == (0, 0, 1)
     join(boss, other, one)
     card = whole_idea(one, idea).card
     assert (card.votes, card.votes_refused, card.own_vote) == (5, 1, "refused")
