@@ -1,4 +1,4 @@
-"""The server: `python wsgi.py`. It and `events/sender.py` are the only files that know eventlet."""
+"""The server: `python wsgi.py`. It, `events/sender.py` and `events/wire.py` are the only files that know eventlet."""
 
 import warnings
 
@@ -17,18 +17,23 @@ import socket  # noqa: E402
 import sys  # noqa: E402
 import threading  # noqa: E402
 import time  # noqa: E402
+from collections.abc import Callable  # noqa: E402
 from datetime import timedelta  # noqa: E402
+from functools import partial  # noqa: E402
+from http.server import BaseHTTPRequestHandler  # noqa: E402
 from itertools import count  # noqa: E402
 from typing import Any  # noqa: E402
 from urllib.parse import unquote  # noqa: E402
 
 from eventlet import hubs, tpool, wsgi  # noqa: E402
 from eventlet.event import Event  # noqa: E402
+from eventlet.semaphore import Semaphore  # noqa: E402
 from flask import Flask  # noqa: E402
 from sqlalchemy.exc import SQLAlchemyError  # noqa: E402
 
 from events.gateway import Gateway  # noqa: E402
 from events.relay import Relay  # noqa: E402
+from events.sparing import Sparing  # noqa: E402
 from ideas_hub import db, schema  # noqa: E402
 from ideas_hub.clock import today, working_days_between  # noqa: E402
 from ideas_hub.errors import Refusal  # noqa: E402
@@ -63,7 +68,7 @@ if hubs.epolls.is_available():
 class Protocol(wsgi.HttpProtocol):
     """HTTP by turns: who sends many requests at once has each answered after everybody else had a turn."""
 
-    wbufsize = 2048  # each watcher has one, and answers are written in one piece anyway
+    wbufsize = 2048  # answers are written in one piece anyway
     headers: Head
 
     def handle_one_request(self) -> None:
@@ -99,6 +104,7 @@ class Protocol(wsgi.HttpProtocol):
             "REMOTE_PORT": str(self.client_address[1]),
             "eventlet.posthooks": [],
             "eventlet.set_idle": self._set_idle,
+            "ideas_hub.hand_over": self._hand_over,
         }
         is_chunked = environ.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked"
         length = environ.get("CONTENT_LENGTH", None if is_chunked else "0")
@@ -111,6 +117,17 @@ class Protocol(wsgi.HttpProtocol):
     def _set_idle(self) -> None:
         self.conn_state[2] = wsgi.STATE_IDLE
 
+    def _hand_over(self) -> Callable[[], None]:
+        """The socket is not closed when this request ends, but when whoever took it calls what this returns."""
+        self.conn_state[Door.CLOSE], close = None, self.conn_state[Door.CLOSE]
+        return close
+
+    def finish(self) -> None:
+        if self.conn_state[Door.CLOSE]:
+            super().finish()
+        else:
+            BaseHTTPRequestHandler.finish(self)
+
     def log_message(self, *_: object) -> None:
         """Who sends what is no HTTP has their answer, and cannot fill the log."""
 
@@ -118,10 +135,12 @@ class Protocol(wsgi.HttpProtocol):
 class Door:
     """Where requests come in: eventlet's server, which its own loop could only end by dropping what is under way.
 
-    Each connection is `[address, socket, state]`, as eventlet has it, and one on which nothing was asked yet is `NEW`.
+    Each connection is `[address, socket, state, close]`: as eventlet has it, and what closes it when it was served, or None where
+    somebody has taken that upon them. One on which nothing was asked yet is `NEW`.
     """
 
     NEW = "new"
+    CLOSE = 3
 
     def __init__(self, app: Flask, host: str, port: int) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -132,7 +151,9 @@ class Door:
         environ = {"wsgi.input_terminated": True, "SERVER_NAME": name, "SERVER_PORT": str(port)}
         options = {"log_output": False, "debug": False, "url_length_limit": LONGEST_LINE, "protocol": Protocol}
         self.server = wsgi.Server(self.listener, self.listener.getsockname(), app, environ=environ, **options)
-        self.pool = eventlet.GreenPool(MOST_SOCKETS)
+        self.server.log = logger.getChild("http")  # of what went wrong; the other one is of who asked what
+        self.server.log.addFilter(Sparing())
+        self.places = Semaphore(MOST_SOCKETS)
         self.connections: dict[int, list] = {}
         self.accepting = eventlet.spawn(self._accept_all)
 
@@ -148,13 +169,20 @@ class Door:
                     eventlet.sleep(1)
 
     def _serve(self, connection: socket.socket, address: object) -> None:
+        self.places.acquire()
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         one = [address, connection, self.NEW]
+        one.append(partial(self._close, one))
         self.connections[id(one)] = one
-        self.pool.spawn(self.server.process_request, one).link(self._ended, one)
+        eventlet.spawn(self.server.process_request, one).link(self._served, one)
 
-    def _ended(self, _: object, one: list) -> None:
+    def _served(self, _: object, one: list) -> None:
+        if one[self.CLOSE]:
+            one[self.CLOSE]()
+
+    def _close(self, one: list) -> None:
         del self.connections[id(one)]
+        self.places.release()
         eventlet.greenio.shutdown_safe(one[1])
         one[1].close()
 
@@ -195,6 +223,7 @@ def serve(app: Flask) -> None:
     _read_templates(app)
     database = db.database()
     database.offload = tpool.execute  # an fsync would block the loop
+    app.extensions["in_time"] = eventlet.Timeout
     with app.app_context():
         settings, stream, leaving = hub().config, hub().stream, hub().leaving
     gateway = Gateway(app, stream, handshake, origins=list(settings.origins))

@@ -249,8 +249,15 @@ class IdeaVotesHeld(IdeaEvent, type="idea.votes_held", feeds=(BOARD,), facts=Tru
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IdeaVotesRushed(IdeaEvent, type="idea.votes_rushed", feeds=(BOARD,), keeps=True):
+    """Many people who are new came to vote for an idea at once, from wherever. Their votes count, and a moderator looks."""
+
+    burst: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IdeaVotesReleased(IdeaEvent, type="idea.votes_released", feeds=(BOARD,), facts=True, keeps=True):
-    """A moderator looked at votes that were held, and they count, each since it was cast. Carries how many."""
+    """A moderator looked at votes that were held or came in a rush, and they count, each since it was cast. Carries how many."""
 
     burst: str
     votes: int
@@ -259,7 +266,8 @@ class IdeaVotesReleased(IdeaEvent, type="idea.votes_released", feeds=(BOARD,), f
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdeaVotesRefused(IdeaEvent, type="idea.votes_refused", feeds=(BOARD,), facts=True, keeps=True):
-    """A moderator looked at votes that were held, and they do not count. Who cast them is told why. Carries how many."""
+    """A moderator looked at votes that were held or came in a rush, and they do not count. Who cast them is told why. Carries
+    how many."""
 
     burst: str
     votes: int
@@ -335,9 +343,10 @@ class VoteWithdrawn(IdeaEvent, type="vote.withdrawn", facts=True, keeps=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VoteHeld(IdeaEvent, type="vote.held", facts=True, keeps=True):
-    """Somebody's vote is held. Where it is released, it counts since now."""
+    """Somebody's vote is held. Where it is released, it counts since now, or `since` the moment at which it was first held."""
 
     voter: str
+    since: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -382,9 +391,12 @@ class SettingsChanged(Event, type="hub.settings_changed"):
 AUDIT = "audit"  # under which all of these are filed, so that they are found among millions of votes
 
 
+SIGN_ON = "sign-on"  # who did something, where it was the council's own sign-in; no reference of a person looks like it
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEvent(Event):
-    """`by` is nobody where it was done at the console."""
+    """`by` is nobody where it was done at the console, and `SIGN_ON` where the council's own sign-in said so of somebody."""
 
     by: str
 
@@ -395,7 +407,7 @@ class AuditEvent(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonChanged(AuditEvent, type="person.changed", keeps=True):
-    """The kind, the roles, the team (by its number) or the name of a person was changed. Names are not carried."""
+    """A person was added by hand, or their kind, roles, team (by its number) or name was changed. Names are not carried."""
 
     person: str
     what: str

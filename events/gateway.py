@@ -15,12 +15,14 @@ from typing import Any, Protocol
 from flask import Flask, request
 from flask_socketio import Namespace, SocketIO
 from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.test import create_environ
 
 from events import sender
 from events.catalogue import View
-from events.sender import Frame, Json, Outbox, Ready
+from events.sender import Json, Outbox, Ready
 from events.sparing import Sparing
 from events.stream import Stream, Viewer, text
+from events.wire import Frame
 
 NAMESPACE = "/live"
 MOST_TOPICS, MOST_STRIKES = 200, 5
@@ -95,6 +97,8 @@ class Gateway(Namespace):
         self.strangers: dict[str, float] = {}  # clients of engine.io that are no connection yet, and when they came
         self.turns = threading.Semaphore(AT_ONCE)
         self.leaving = False
+        # Of the request that opened a socket nothing is needed any more, and it would stay as long as the socket.
+        self.no_request = create_environ() | {"flask.app": app}
         self.socketio = SocketIO(
             app,
             async_mode="eventlet",
@@ -109,7 +113,7 @@ class Gateway(Namespace):
         )
         sender.install(self.socketio.server.eio)
         sparing = Sparing()
-        for each in (engine_logger, logger, sender.logger):
+        for each in (engine_logger, logger):
             each.addFilter(sparing)
         self.socketio.on_namespace(self)
         self._mind_strangers()
@@ -247,7 +251,7 @@ class Gateway(Namespace):
                 self.connections[sid] = Connection(ask, ask(), client.queue)
         except SQLAlchemyError:
             return False
-        _forget_request(server.environ[client.sid])
+        server.environ[client.sid] = self.no_request
         if self.strangers.pop(client.sid, None) and not client.upgraded:  # who has a websocket is pinged by that
             client.last_ping = time.time()
             client.schedule_ping()
@@ -367,12 +371,6 @@ class Gateway(Namespace):
             if not self.rooms[name]:
                 del self.rooms[name]
             self.gathered.clear()
-
-
-def _forget_request(environ: dict[str, Any]) -> None:
-    """Of the request that opened a socket nothing is needed any more, and it would stay as long as the socket."""
-    for name in [name for name in environ if name.startswith("HTTP_") or name in ("werkzeug.request", "headers_raw")]:
-        del environ[name]
 
 
 def _cursor(message: dict[str, Any]) -> str | None:

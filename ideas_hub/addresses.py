@@ -13,7 +13,8 @@ from ideas_hub.errors import Invalid, _
 LONGEST, LONGEST_LOCAL = 254, 64  # RFC 5321
 QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 ATOM = r'[^\x00-\x20\x7f\s@()<>\[\]:;,\\".]+'
-LOCAL = re.compile(rf"{ATOM}(?:\.{ATOM})*")
+# Not with the sign that begins an encoded word: who reads a mail's header would take it for another name.
+LOCAL = re.compile(rf"(?!.*=\?){ATOM}(?:\.{ATOM})*")
 ONE_PROVIDER = {  # domains under which a provider gives everybody the same name
     "googlemail.com": "gmail.com",
     "me.com": "icloud.com",

@@ -12,7 +12,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from events import log
-from events.catalogue import AUDIT, AUDITED
+from events.catalogue import AUDIT, AUDITED, SIGN_ON
 from ideas_hub.administration import Suspension
 from ideas_hub.bursts import Burst
 from ideas_hub.db import reading
@@ -25,6 +25,7 @@ from ideas_hub.settings import Theme
 
 # What a line says, by the fact's type and by what of it was changed.
 SENTENCES: Mapping[str, str] = {
+    "person.changed added": _("%(person)s was added: %(to)s."),
     "person.changed name": _("%(person)s got another name."),
     "person.changed kind": _("%(person)s: from %(was)s to %(to)s."),
     "person.changed team": _("%(person)s: from the team %(was)s to %(to)s."),
@@ -40,22 +41,30 @@ SENTENCES: Mapping[str, str] = {
     "hub.team_changed directorate": _("The team %(team)s moved from %(was)s to %(to)s."),
     "hub.theme_changed added": _("The theme %(theme)s was added."),
     "hub.theme_changed name": _("The theme %(theme)s got this name."),
-    "hub.theme_changed directorate": _("The theme %(theme)s: from %(was)s to %(to)s."),
-    "hub.setting_changed": _("The setting %(what)s: from %(was)s to %(to)s."),
+    "hub.theme_changed directorate": _("The theme %(theme)s: answered for by %(was)s, now by %(to)s."),
+    "hub.setting_changed council": _("The council got another name."),
+    "hub.setting_changed answer_votes": _("Votes that oblige an answer (of all, of staff, of leaders): from %(was)s to %(to)s."),
+    "hub.setting_changed answer_days": _("Working days for an answer: from %(was)s to %(to)s."),
+    "hub.setting_changed newcomer_days": _("Days for which a resident is new: from %(was)s to %(to)s."),
+    "hub.setting_changed burst_votes": _("Votes from one network that count before others are held: from %(was)s to %(to)s."),
+    "hub.setting_changed rush_votes": _("Votes of new residents of which moderators are told: from %(was)s to %(to)s."),
+    "hub.setting_changed burst_minutes": _("Minutes within which votes are a burst: from %(was)s to %(to)s."),
     "votes.decided": _("Votes for “%(idea)s” that were held: %(to)s."),
 }
-NONE, CONSOLE = Sentence(_("none")), Sentence(_("the console"))
+NONE = Sentence(_("none"))
+NOT_SOMEBODY = {"": Sentence(_("the console")), SIGN_ON: Sentence(_("the council’s sign-in"))}  # who else does something
 TYPES = tuple(kind.type for kind in AUDITED)
 
 
 @dataclass(frozen=True, slots=True)
 class AuditLine:
-    """Something that was done. `by` is None where it was done at the console. `data`: the fact as the log has it."""
+    """Something that was done. `by` is None where it was done `elsewhere`. `data`: the fact as the log has it."""
 
     position: int
     at: datetime
     type: str
     by: PersonCard | None
+    elsewhere: Sentence | None
     sentence: Sentence
     reason: str
     data: Mapping[str, Any]
@@ -108,9 +117,9 @@ class _Named:
         data, by = row.data, self.people.get(row.data["by"])
         text = SENTENCES.get(f"{row.type} {data.get('what', '')}".strip()) or SENTENCES[row.type]
         values = {name: self._word(row.type, name, data) for name in (*data, *(["idea"] if "burst" in data else []))}
-        return AuditLine(
-            row.position, row.at, row.type, by.card() if by else None, Sentence(text, values), self._reason(row), data
-        )
+        elsewhere = NOT_SOMEBODY.get(data["by"])
+        sentence, reason = Sentence(text, values), self._reason(row)
+        return AuditLine(row.position, row.at, row.type, by.card() if by else None, elsewhere, sentence, reason, data)
 
     def _word(self, type: str, name: str, data: Mapping[str, Any]) -> Any:
         """What the sentence says in a place: a name where the log has a reference or a number."""

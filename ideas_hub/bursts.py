@@ -4,6 +4,9 @@ The rule looks at residents who are new to the hub, and at nobody else: staff, a
 never held, however many of them share a network. Where enough newcomers have come from one network to one idea within a while,
 the votes of those who follow are held. The first ones count: they may be a library, a school or a family.
 
+Newcomers who come from many networks are not held: nothing but their number would speak against them. Where there are many
+within a while, moderators are told: that is a *rush*, and they may refuse its votes (`moderation.py`).
+
 Of the network the hub keeps a keyed hash, salted with the idea: it tells whether two votes for one idea came from the same place,
 and nothing about who votes for what elsewhere. It is forgotten after `KEPT_FOR`.
 """
@@ -57,14 +60,18 @@ class Fate(StrEnum):
 
 
 class Burst(Base):
-    """Votes for one idea that came from one network and are held, and what a moderator decided about all of them."""
+    """Votes for one idea that came from one network and are held, and what a moderator decided about all of them.
+
+    In a `rush` they came from wherever since `began_at`, and count unless they are refused.
+    """
 
     __tablename__ = "burst"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     ref: Mapped[str] = mapped_column(String(16), unique=True, default=new_ref)
     idea_id: Mapped[int] = mapped_column(ForeignKey("idea.id", ondelete="CASCADE"))
-    network: Mapped[str | None] = mapped_column(String(22))  # None: forgotten
+    network: Mapped[str | None] = mapped_column(String(22))  # None: forgotten, or a rush
+    rush: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
     began_at: Mapped[datetime] = mapped_column(Moment)
     fate: Mapped[Fate] = mapped_column(Words(Fate), default=Fate.HELD)
     reason: Mapped[str] = mapped_column(Text, default="")
@@ -163,16 +170,26 @@ def move(session: Session, vote: HeldVote, idea: Idea, into: Idea) -> None:
     _hold_under(session, into, HeldVote(idea_id=into.id, voter=vote.voter, burst_id=burst.id, kind=kind, at=now()))
 
 
-def hold_as(session: Session, idea: Idea, vote: HeldVote, voter: str) -> None:
-    """Step: a vote that was held, and was taken back just now, is held under another key. The idea's row must be locked."""
-    _hold_under(session, idea, HeldVote(idea_id=idea.id, voter=voter, burst_id=vote.burst_id, kind=vote.kind, at=now()))
+def hold_as(session: Session, idea: Idea, vote: HeldVote, voter: str) -> HeldVote:
+    """Step: a vote that stands no more is held under another key, since the same moment. The idea's row must be locked."""
+    same = HeldVote(idea_id=idea.id, voter=voter, burst_id=vote.burst_id, kind=vote.kind, at=vote.at)
+    return _hold_under(session, idea, same, since=vote.at.isoformat())
 
 
-def _hold_under(session: Session, idea: Any, vote: HeldVote) -> None:
+def drop_refused(session: Session, idea: Idea, vote: HeldVote) -> None:
+    """Step: a vote that was refused is there no more: who cast it is somebody else. The idea's row must be locked."""
+    vote.fate = Fate.WITHDRAWN
+    idea.votes_refused -= 1
+    touch(idea)
+    record(session, VoteWithdrawn(idea=idea.ref, voter=vote.voter))
+
+
+def _hold_under(session: Session, idea: Any, vote: HeldVote, *, since: str = "") -> HeldVote:
     vote.fate = Fate.HELD
-    session.merge(vote)
+    kept = session.merge(vote)
     _count(session, idea, +1)
-    record(session, VoteHeld(idea=idea.ref, voter=vote.voter))
+    record(session, VoteHeld(idea=idea.ref, voter=vote.voter, since=since))
+    return kept
 
 
 def _own(session: Session, idea: Any, voter: str) -> HeldVote | None:
@@ -211,8 +228,8 @@ def _burst_again(session: Session, idea: Any, own: HeldVote) -> Burst | None:
 
 def _under_way(session: Session, idea: Any, network: str | None) -> Burst | None:
     """Step: the burst from that network that is under way, begun where there is none; None where a moderator has released it."""
-    query = select(Burst).where(Burst.idea_id == idea.id, Burst.network == network).order_by(Burst.id.desc()).limit(1)
-    last = session.scalar(query)
+    own = (Burst.idea_id == idea.id, Burst.network == network, Burst.rush.is_(False))
+    last = session.scalar(select(Burst).where(*own).order_by(Burst.id.desc()).limit(1))
     if last is None or last.fate is Fate.REFUSED:
         return _begin(session, idea, network)
     return last if last.fate is Fate.HELD else None

@@ -10,8 +10,11 @@ from ideas_hub.bursts import forget_networks
 from ideas_hub.claims import forget_claims
 from ideas_hub.drafts import forget_drafts
 from ideas_hub.links import forget_links
+from ideas_hub.moderation import notice_rushes
 from ideas_hub.outbox import forget_mails
+from ideas_hub.privacy import forget_departures
 from ideas_hub.sessions import SELDOM, end_expired, note_uses
+from ideas_hub.sign_on import end_forsaken_tokens
 
 BATCH = 100
 
@@ -35,8 +38,11 @@ CHORES = (
     Chore(forget_claims, timedelta(minutes=5)),
     Chore(forget_drafts, timedelta(hours=1)),
     Chore(forget_networks, timedelta(hours=1)),
+    Chore(notice_rushes, timedelta(seconds=20)),
     Chore(forget_links, timedelta(minutes=5)),
     Chore(forget_mails, timedelta(hours=1)),
+    Chore(forget_departures, timedelta(days=1)),
+    Chore(end_forsaken_tokens, timedelta(hours=1)),
 )
 
 

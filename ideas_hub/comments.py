@@ -118,6 +118,20 @@ class Threads(NamedTuple):
     is_lost: bool
 
 
+# Rules
+
+
+def checked_body(body: str) -> str:
+    """The words of a comment, trimmed. Raises Invalid where there are none, or too many."""
+    return measured({"body": body}, {"body": 4000}, {"body": _("Write your comment.")})["body"]
+
+
+def check_open(idea: Idea) -> None:
+    """Raises RuleBroken where an idea takes no comments."""
+    if idea.stage is Stage.MERGED:
+        raise RuleBroken(_("This idea was merged into another. Comment there."))
+
+
 # Commands
 
 
@@ -141,15 +155,14 @@ def post_comment(
     """
     with transaction() as session:
         idea = find(session, actor, Idea, ref, lock=True)
-        body = measured({"body": body}, {"body": 4000}, {"body": _("Write your comment.")})["body"]
+        body = checked_body(body)
         above = _parent(session, actor, idea, parent) if parent is not None else None
         least = idea.effective_audience if above is None else above.effective_audience
         chosen = least if audience is None else audience
         require(actor, "comment", chosen)
         if chosen < least:
             raise Invalid.field("audience", _("A comment cannot be open to more people than what it stands under."))
-        if idea.stage is Stage.MERGED:
-            raise RuleBroken(_("This idea was merged into another. Comment there."))
+        check_open(idea)
         comment = Comment(
             idea_id=idea.id,
             parent_id=above.id if above else None,

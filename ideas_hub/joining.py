@@ -152,17 +152,29 @@ def _join_votes(session: Session, person: Person, stays: Person, ideas: Iterable
 
 
 def _move_vote(session: Session, idea: Idea, key: str, theirs: str, *, is_author: bool) -> None:
+    """Step: a vote under one key is that of another, since the same moment, unless they have one.
+
+    What counts goes before what is held or was refused: each human has one vote. What was refused to the one is refused to the
+    other, who could vote anew else.
+    """
     own, other = session.get(HeldVote, (idea.id, key)), session.get(HeldVote, (idea.id, theirs))
+    was, has = (vote.fate if vote is not None else None for vote in (own, other))
     at = session.scalar(select(Vote.at).where(Vote.idea_id == idea.id, Vote.voter == key))
     kind = votes.withdraw(session, idea, key)
-    has_one = session.get(Vote, (idea.id, theirs)) is not None
-    if is_author or has_one or (other is not None and other.fate in (Fate.HELD, Fate.REFUSED)):
+    if own is not None and was is Fate.REFUSED:
+        bursts.drop_refused(session, idea, own)
+    if is_author or session.get(Vote, (idea.id, theirs)) is not None:
         return
     if kind is not None:
+        if other is not None and has is Fate.REFUSED:
+            bursts.drop_refused(session, idea, other)
+        bursts.withdraw(session, idea, theirs)
         votes.cast(session, idea, theirs, kind)
         session.execute(sa.update(Vote).where(Vote.idea_id == idea.id, Vote.voter == theirs).values(at=at))
-    elif own is not None and own.fate is Fate.WITHDRAWN and own.voter != theirs:
-        bursts.hold_as(session, idea, own, theirs)
+    elif own is not None and was in (Fate.HELD, Fate.REFUSED) and has not in (Fate.HELD, Fate.REFUSED):
+        held = bursts.hold_as(session, idea, own, theirs)
+        if was is Fate.REFUSED:
+            votes.refuse(session, idea, [held])
 
 
 def _join_the_rest(session: Session, person: Person, stays: Person) -> None:

@@ -35,6 +35,7 @@ from events.catalogue import (
     IdeaVotesHeld,
     IdeaVotesRefused,
     IdeaVotesReleased,
+    IdeaVotesRushed,
     IdeaWithdrawn,
     View,
     idea_topic,
@@ -82,8 +83,9 @@ SENTENCES: Mapping[str, str] = {
     "idea.answer_due": _("Enough votes for an answer: it is due by %(due)s."),
     "idea.answer_overdue": _("The answer was due by %(due)s and is late."),
     "idea.votes_held": _("Votes came in a burst. They are held until a moderator has looked."),
-    "idea.votes_released": _("Votes that were held count, each since it was cast: %(votes)s."),
-    "idea.votes_refused": _("Votes that were held were refused: %(votes)s."),
+    "idea.votes_rushed": _("Many people who are new voted at once. Their votes count, and a moderator looks at them."),
+    "idea.votes_released": _("A moderator looked at votes, and they count, each since it was cast: %(votes)s."),
+    "idea.votes_refused": _("A moderator looked at votes, and refused them: %(votes)s."),
     "comment.posted": _("%(author)s commented."),
     "comment.hidden": _("A comment was hidden by a moderator."),
     "comment.restored": _("A comment was shown again."),
@@ -194,7 +196,7 @@ class Live:
             return {"text": None, "due": event.due}
         if isinstance(event, IdeaTookIn):
             return {"merged": event.merged, "title": found.ideas[event.merged].title, "by": found.person(event.by)}
-        if isinstance(event, IdeaVotesHeld):
+        if isinstance(event, IdeaVotesHeld | IdeaVotesRushed):
             return {}
         if isinstance(event, IdeaVotesReleased | IdeaVotesRefused):
             return {"votes": event.votes}

@@ -10,19 +10,20 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from ideas_hub import links
+from events.catalogue import RightsChanged
+from ideas_hub import comments, links, votes
 from ideas_hub.addresses import normalise_email
-from ideas_hub.comments import CommentKind, post_comment
-from ideas_hub.db import reading, shared_transaction, transaction
+from ideas_hub.comments import CommentKind, checked_body, post_comment
+from ideas_hub.db import reading, record, shared_transaction, transaction
 from ideas_hub.drafts import write
-from ideas_hub.errors import Invalid, NotAllowed, Refusal, RuleBroken, Sentence, _
-from ideas_hub.ideas import Idea, Stage, checked, find_themes, post_idea
+from ideas_hub.errors import Invalid, NotAllowed, Refusal, Sentence, _
+from ideas_hub.ideas import Idea, checked, find_themes, post_idea
 from ideas_hub.links import MailLink, ask
-from ideas_hub.people import NOBODY, Actor, Kind, check_may_act, normalise_name, person_with, resident_with
+from ideas_hub.people import NOBODY, Actor, Kind, Person, check_may_act, normalise_name, person_with, resident_with
 from ideas_hub.permissions import find
 from ideas_hub.privacy import come_back
 from ideas_hub.texts import measured
-from ideas_hub.votes import cast_vote, check_open
+from ideas_hub.votes import cast_vote
 
 UNNAMED = _("Resident")  # who never said how they want to be known
 
@@ -56,6 +57,10 @@ def _shown_name(name: str) -> str:
     )
 
 
+def _is_unnamed(person: Person) -> bool:
+    return person.kind is Kind.RESIDENT and person.name == UNNAMED
+
+
 # Commands
 
 
@@ -66,7 +71,7 @@ def vote_later(email: str, ref: str, *, key: str) -> str:
     """
     address = normalise_email(email)
     with transaction() as session:
-        check_open(find(session, NOBODY, Idea, ref))
+        votes.check_open(find(session, NOBODY, Idea, ref))
         return ask(session, address, key=key, act={"what": What.VOTE, "idea": ref})
 
 
@@ -75,11 +80,10 @@ def comment_later(email: str, ref: str, *, key: str, name: str, body: str, kind:
     found = _all_of(
         email=lambda: normalise_email(email),
         name=lambda: _shown_name(name),
-        body=lambda: measured({"body": body}, {"body": 4000}, {"body": _("Write your comment.")})["body"],
+        body=lambda: checked_body(body),
     )
     with transaction() as session:
-        if find(session, NOBODY, Idea, ref).stage is Stage.MERGED:
-            raise RuleBroken(_("This idea was merged into another. Comment there."))
+        comments.check_open(find(session, NOBODY, Idea, ref))
         act = {"what": What.COMMENT, "idea": ref, "kind": kind, "body": found["body"]}
         return ask(session, found["email"], key=key, act=act, name=found["name"])
 
@@ -129,7 +133,11 @@ def _confirm(session: Session, link: MailLink, key: str, staff: bool) -> Confirm
     if person.kind is Kind.STAFF and not staff:
         raise NotAllowed(_("You work for the council: sign in with the account that you have there."))
     check_may_act(person)
-    come_back(session, person, key)
+    person = come_back(session, person, key)
+    check_may_act(person)
+    if link.name and _is_unnamed(person):
+        person.name = link.name
+        record(session, RightsChanged(person=person.ref))
     links.use(link)
     session.flush()
     try:
@@ -190,8 +198,8 @@ def _all_of(**asked: Callable[[], Any]) -> dict[str, Any]:
 
 
 def name_of(email: str) -> str | None:
-    """How the person with that address is known, None where nobody has it: only for who has proved that it is theirs, or is
-    about to (they hold its link)."""
+    """How the person with that address is known, None where nobody has it, or they never said: only for who has proved that it is
+    theirs, or is about to (they hold its link)."""
     with reading() as session:
         person = person_with(session, email)
-        return person.name if person else None
+        return None if person is None or _is_unnamed(person) else person.name

@@ -10,12 +10,13 @@ import sqlalchemy as sa
 from sqlalchemy import ForeignKey, String, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship, validates
 
-from events.catalogue import RightsChanged, View
+from events.catalogue import DirectorateChanged, PersonChanged, RightsChanged, TeamChanged, View
 from events.moment import Moment
 from ideas_hub.addresses import mailbox_of, normalise_email
 from ideas_hub.clock import now
 from ideas_hub.db import Base, add_once, new_ref, reading, record, transaction
 from ideas_hub.errors import Invalid, Missing, NotAllowed, RuleBroken, Sentence, SignInNeeded, _
+from ideas_hub.texts import measured
 
 # Model
 
@@ -178,11 +179,9 @@ HUB = Actor(name="Ideas Hub")  # who acts when nobody does: the clock, and whoev
 
 
 def normalise_name(name: str) -> str:
-    """A name with single spaces; raises Invalid where it is empty or too long."""
-    name = " ".join(name.split())
-    if not 0 < len(name) <= 120:
-        raise Invalid.field("name", _("Write a name of 1 to 120 characters."))
-    return name
+    """A name with single spaces, and no marks that force a direction; raises Invalid where it shows nothing or is too long."""
+    needed = {"name": _("Write a name of 1 to 120 characters.")}
+    return " ".join(measured({"name": name}, {"name": 120}, needed)["name"].split())
 
 
 # Commands
@@ -200,8 +199,8 @@ def add_person(
     """Add the person with that address, or change them, and return their reference.
 
     A team or directorate is made where it is new; a new team stands in a directorate of its own name unless told. Roles
-    are those named and no others. Whoever is connected as that person is asked again who they are.
-    Raises Invalid (a resident with roles or a team, an empty name).
+    are those named and no others. What is different stands in the audit log, and whoever is connected as that person is
+    asked again who they are. Raises Invalid (a resident with roles or a team, an empty name).
     """
     roles, name, address = set(roles), normalise_name(name), normalise_email(email)
     if kind is Kind.RESIDENT and (roles or team or directorate):
@@ -211,11 +210,13 @@ def add_person(
         if person is None:
             person = Person(email=address, name=name, kind=kind)
             session.add(person)
+        before = described(person) if person.id else {}
         person.name, person.kind = name, kind
         person.team = find_or_add_team(session, team, directorate) if team or directorate else None
         person.held = [held for held in person.held if held.role in roles]
         person.held += [RoleHeld(role=role) for role in sorted(roles - person.roles)]
         session.flush()
+        note_changes(session, person, before)
         record(session, RightsChanged(person=person.ref))
         return person.ref
 
@@ -257,7 +258,10 @@ def name_lead(directorate: str, email: str) -> None:
         person = person_with(session, normalise_email(email))
         if place is None or person is None or person.kind is not Kind.STAFF:
             raise Invalid({"lead": Sentence(_("Name a directorate of this hub and a member of its staff."))})
-        place.lead_id = person.id
+        if place.lead_id != person.id:
+            was = session.scalar(select(Person.ref).where(Person.id == place.lead_id)) or ""
+            place.lead_id = person.id
+            record(session, DirectorateChanged(directorate=place.id, what="lead", was=was, to=person.ref, by=""))
 
 
 def person_with(session: Session, email: str) -> Person | None:
@@ -281,17 +285,48 @@ def resident_with(session: Session, email: str, name: str) -> Person:
     return person
 
 
-def find_or_add_team(session: Session, team: str | None, directorate: str | None) -> Team:
-    """Step: the team of that name, in that directorate; made where it is new."""
+def find_or_add_team(session: Session, team: str | None, directorate: str | None, by: str = "") -> Team:
+    """Step: the team of that name, in that directorate; made where it is new. The audit log has what was made or moved."""
     name = team or directorate or ""
     found = session.scalar(select(Team).where(Team.name == name))
-    if found is None or directorate is not None:
-        place = session.scalar(select(Directorate).where(Directorate.name == (directorate or name)))
-        place = place or Directorate(name=directorate or name)
-        found = found or Team(name=name)
-        found.directorate = place
+    if found is not None and directorate in (None, found.directorate.name):
+        return found
+    place = session.scalar(select(Directorate).where(Directorate.name == (directorate or name)))
+    if place is None:
+        place = Directorate(name=directorate or name)
+        session.add(place)
+        session.flush()
+        record(session, DirectorateChanged(directorate=place.id, what="added", was="", to="", by=by))
+    if found is None:
+        found = Team(name=name, directorate=place)
         session.add(found)
+        session.flush()
+        record(session, TeamChanged(team=found.id, what="added", was="", to="", by=by))
+    else:
+        was, to = str(found.directorate_id), str(place.id)
+        found.directorate = place
+        record(session, TeamChanged(team=found.id, what="directorate", was=was, to=to, by=by))
     return found
+
+
+def described(person: Person) -> dict[str, str]:
+    """Step: a person as the audit log has them: no address, and of the name only whether it is another one."""
+    roles = " ".join(sorted(person.roles))
+    return {"name": person.name, "kind": person.kind.value, "team": str(person.team.id if person.team else ""), "roles": roles}
+
+
+def note_changes(session: Session, person: Person, before: Mapping[str, str], by: str = "") -> bool:
+    """Step: what of a person is different from `before` (nothing: they are new) is told to the audit log; is there anything?"""
+    now_they_are = described(person)
+    if not before:
+        record(session, PersonChanged(person=person.ref, what="added", was="", to=person.kind.value, by=by))
+        before = {"name": person.name, "kind": person.kind.value, "team": "", "roles": ""}
+    changed = {what: (before[what], to) for what, to in now_they_are.items() if before[what] != to}
+    for what, (was, to) in changed.items():
+        if what == "name":
+            was = to = ""
+        record(session, PersonChanged(person=person.ref, what=what, was=was, to=to, by=by))
+    return bool(changed)
 
 
 # Queries

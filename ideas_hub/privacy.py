@@ -10,18 +10,21 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from events.catalogue import RightsChanged, SessionEnded
 from events.moment import Moment
 from ideas_hub.authors import Invitation
+from ideas_hub.bursts import HeldVote
 from ideas_hub.claims import Claim
 from ideas_hub.clock import now
 from ideas_hub.db import Base, add_many, record, transaction
 from ideas_hub.drafts import Draft
 from ideas_hub.errors import NotAllowed, SignInNeeded, _
+from ideas_hub.ideas import Idea, Stage
 from ideas_hub.links import drop_links
 from ideas_hub.outbox import drop_mails
 from ideas_hub.people import Actor, Kind, Person
 from ideas_hub.sessions import Credential
-from ideas_hub.votes import VoterKey
+from ideas_hub.votes import Vote, VoterKey
 
 WHO_LEFT = _("Somebody who left")  # how they are spoken of
+CLOSED_FOR_GOOD = (Stage.ADOPTED, Stage.LEARNED, Stage.MERGED)  # no way leads from here to a stage that takes votes
 
 # Model
 
@@ -74,6 +77,20 @@ def leave(actor: Actor, *, key: str) -> None:
         record(session, RightsChanged(person=person.ref))
 
 
+def forget_departures(limit: int = 100) -> int:
+    """Chore: who left is not known again once nothing that they voted for can take votes any more; returns how many."""
+    with transaction() as session:
+        counts = [
+            sa.exists().where(vote.voter == Departure.voter, vote.idea_id == Idea.id, Idea.stage.not_in(CLOSED_FOR_GOOD))
+            for vote in (Vote, HeldVote)
+        ]
+        query = select(Departure).where(~sa.or_(*counts)).order_by(Departure.mailbox).limit(limit)
+        found = session.scalars(query.with_for_update(skip_locked=True)).all()
+        for departure in found:
+            session.delete(departure)
+        return len(found)
+
+
 # Steps
 
 
@@ -83,9 +100,18 @@ def _keep_voter(session: Session, person: Person, mailbox: str, key: str) -> Non
         session.merge(Departure(mailbox=_disguised(mailbox, key), voter=voter, at=now()))
 
 
-def come_back(session: Session, person: Person, key: str) -> None:
-    """Step: who has the mailbox of somebody who left has their votes again."""
+def come_back(session: Session, person: Person, key: str) -> Person:
+    """Step: who has the mailbox of somebody who left has their votes again; returns who that is now.
+
+    Who left with two addresses that were found to be theirs, and is back already by the other one, is that person.
+    """
     left = session.get(Departure, _disguised(person.mailbox or "", key))
-    if left is not None:
-        add_many(session, VoterKey, [{"person_id": person.id, "key": left.voter}])
-        session.delete(left)
+    if left is None:
+        return person
+    session.delete(left)
+    back = session.scalar(select(Person).join(VoterKey, VoterKey.person_id == Person.id).where(VoterKey.key == left.voter))
+    if back is not None and person.kind is Kind.RESIDENT and session.get(VoterKey, person.id) is None:
+        person.joined_id = back.id
+        return back
+    add_many(session, VoterKey, [{"person_id": person.id, "key": left.voter}])
+    return person

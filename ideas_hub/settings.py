@@ -41,7 +41,7 @@ class Settings:
 
     `answer_votes`: how many votes oblige an answer, by the idea's audience. `answer_days`: within how many working days.
     Votes are held as docs/votes.md says: of residents known for fewer than `newcomer_days`, where `burst_votes` of them have
-    come from one network to one idea within `burst_minutes`.
+    come from one network to one idea within `burst_minutes`. Where `rush_votes` have, from wherever, moderators are told.
     """
 
     council: str = "Your council"
@@ -50,6 +50,7 @@ class Settings:
     newcomer_days: int = 14
     burst_votes: int = 20
     burst_minutes: int = 60
+    rush_votes: int = 100
 
     def votes_that_oblige(self, audience: View) -> int:
         return self.answer_votes[audience.word]
@@ -67,6 +68,7 @@ RANGES: Mapping[str, tuple[int, int, str]] = {
     "answer_days": (1, 250, _("Give between 1 and 250 working days for an answer.")),
     "newcomer_days": (0, 90, _("Give a number of days from 0 (votes are never held) to 90.")),
     "burst_votes": (5, 10_000, _("Give a number of votes from 5 to 10,000.")),
+    "rush_votes": (5, 10_000, _("Give a number of votes from 5 to 10,000.")),
     "burst_minutes": (1, 1440, _("Give a number of minutes from 1 to 1,440, which is a day.")),
 }
 

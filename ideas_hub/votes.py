@@ -152,7 +152,8 @@ def withdraw_vote(actor: Actor, ref: str) -> Tally:
 def cast_votes(ballots: Mapping[str, Sequence[Actor]]) -> int:
     """Each actor's vote for the idea they stand under is counted, once, as if each had cast it; return how many were counted.
 
-    For who brings many votes at once. All or nothing; raises as `cast_vote`.
+    For the console, which fills a hub (`flask demo`): nobody comes from anywhere there, so none is held. All or nothing. Raises
+    as `cast_vote`.
     """
     with transaction() as session:
         ideas = _lock_all(session, ballots)

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 
-from ideas_hub import db, finding, schema
+from ideas_hub import db, finding, schema, sqlite
 from ideas_hub.errors import Busy, Clash
 from ideas_hub.lists import Wanted
 from ideas_hub.people import Kind, Person, add_person
@@ -30,12 +30,12 @@ def test_what_is_acknowledged_on_sqlite_survives_a_power_cut(hub):
 @pytest.mark.sqlite_only
 def test_the_sqlite_at_hand_is_safe_for_two_writing_processes_where_there_is_a_wheel(hub):
     pytest.importorskip("pysqlite3")
-    assert db.sqlite.sqlite_version_info >= db.SAFE_FOR_TWO_WRITERS
+    assert sqlite.sqlite.sqlite_version_info >= sqlite.SAFE_FOR_TWO_WRITERS
 
 
 @pytest.mark.sqlite_only
 def test_an_old_sqlite_never_writes_beside_a_server(hub, monkeypatch):
-    monkeypatch.setattr(db, "SAFE_FOR_TWO_WRITERS", (99,))
+    monkeypatch.setattr(sqlite, "SAFE_FOR_TWO_WRITERS", (99,))
     server = db.SQLite(hub.url)
     with server.claimed(), pytest.raises(Clash, match="too old"):
         add_person("ann@example.org", name="Ann", kind=Kind.RESIDENT)
@@ -45,7 +45,7 @@ def test_an_old_sqlite_never_writes_beside_a_server(hub, monkeypatch):
 
 @pytest.mark.sqlite_only
 def test_who_waits_in_vain_for_another_process_to_finish_writing_is_told_so(hub, monkeypatch):
-    monkeypatch.setattr(db, "WAIT_FOR_WRITER", 0.05)
+    monkeypatch.setattr(sqlite, "WAIT_FOR_WRITER", 0.05)
     other = db.SQLite(hub.url)
     with other.writing() as session:
         session.execute(sa.text("UPDATE log_head SET position = position"))
@@ -202,7 +202,7 @@ def test_when_votes_were_cast_is_read_from_the_log(hub):
     with hub.engine.begin() as connection:
         for table in ("held_vote", "burst", "arrival", "suspension", "joining"):
             connection.execute(sa.text(f"DROP TABLE {table}"))
-        for place in ("idea votes_held", "idea votes_refused", "vote at", "person since", "person suspended"):
+        for place in ("idea votes_held", "idea votes_refused", "vote at", "person since", "person suspended", "sign_on last_at"):
             table, column = place.split()
             connection.execute(sa.text(f"ALTER TABLE {table} DROP COLUMN {column}"))
         connection.execute(sa.text("ALTER TABLE person RENAME COLUMN joined_id TO of_before"))  # SQLite drops none that refers

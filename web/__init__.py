@@ -119,6 +119,7 @@ def create_app(settings: config.Config | None = None) -> Flask:
         MAX_FORM_MEMORY_SIZE=MOST_BYTES,
         SESSION_COOKIE_NAME="__Host-session" if settings.is_https else "session",
         SESSION_COOKIE_SECURE=settings.is_https,
+        THEME_COOKIE_NAME="__Host-theme" if settings.is_https else "theme",
         SESSION_COOKIE_SAMESITE="Lax",
         PERMANENT_SESSION_LIFETIME=60 * 60 * 24 * 30,
     )

@@ -7,8 +7,8 @@ from flask import Blueprint, Flask, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from events.catalogue import View
-from ideas_hub import administration
-from ideas_hub.administration import change_person, find_people, lift_suspension, person_file, put_directorate, put_team, suspend
+from ideas_hub import organisation as arranging
+from ideas_hub.administration import change_person, find_people, lift_suspension, person_file, suspend
 from ideas_hub.audit import TYPES, audit
 from ideas_hub.errors import Invalid, Missing, Sentence, _
 from ideas_hub.joining import join_people, proposed_join
@@ -115,7 +115,7 @@ def join(person: str) -> ResponseReturnValue:
 
 def _person(ref: str, refused: Form | None) -> str:
     file = person_file(actor(), ref)
-    places = administration.directorates(actor())
+    places = arranging.directorates(actor())
     return render_template("admin/person.html", file=file, places=places, refused=refused)
 
 
@@ -139,7 +139,7 @@ def organisation() -> ResponseReturnValue:
 def directorate() -> ResponseReturnValue:
     """Add a directorate, or change the one whose `id` is sent."""
     form = sent(f"directorate-{request.form.get('id', '')}")
-    work = lambda: put_directorate(actor(), id=form.number("id"), name=form.text("name"), lead=form.text("lead"))  # noqa: E731
+    work = lambda: arranging.put_directorate(actor(), id=form.number("id"), name=form.text("name"), lead=form.text("lead"))  # noqa: E731
     return _done(form, work, "/admin/organisation", _organisation)
 
 
@@ -147,14 +147,14 @@ def directorate() -> ResponseReturnValue:
 def team() -> ResponseReturnValue:
     """Add a team, or change the one whose `id` is sent."""
     form = sent(f"team-{request.form.get('id', '')}")
-    work = lambda: put_team(  # noqa: E731
+    work = lambda: arranging.put_team(  # noqa: E731
         actor(), id=form.number("id"), name=form.text("name"), directorate=form.number("directorate") or 0
     )
     return _done(form, work, "/admin/organisation", _organisation)
 
 
 def _organisation(refused: Form | None) -> str:
-    places, leads = administration.directorates(actor()), administration.possible_leads(actor())
+    places, leads = arranging.directorates(actor()), arranging.possible_leads(actor())
     return render_template("admin/organisation.html", places=places, leads=leads, refused=refused)
 
 
@@ -175,7 +175,7 @@ def set_settings() -> ResponseReturnValue:
         values["answer_votes"] = {view.word: form.number(f"answer_votes_{view.word}") or 0 for view in View}
         if not 0 < len(name := " ".join(form.text("council").split())) <= 120:
             raise Invalid.field("council", _("Write a name of 1 to 120 characters."))
-        administration.set_settings(actor(), values | {"council": name})
+        arranging.set_settings(actor(), values | {"council": name})
 
     return _done(form, act, "/admin/settings", _settings)
 
@@ -183,14 +183,14 @@ def set_settings() -> ResponseReturnValue:
 @blueprint.post("/themes")
 def theme() -> ResponseReturnValue:
     form = sent(f"theme-{request.form.get('was', '')}")
-    work = lambda: administration.set_theme(  # noqa: E731
+    work = lambda: arranging.set_theme(  # noqa: E731
         actor(), form.text("slug"), name=form.text("name"), directorate=form.text("directorate")
     )
     return _done(form, work, "/admin/settings", _settings)
 
 
 def _settings(refused: Form | None) -> str:
-    places, themes = administration.directorates(actor()), administration.theme_files(actor())
+    places, themes = arranging.directorates(actor()), arranging.theme_files(actor())
     return render_template("admin/settings.html", set=council(), places=places, themes=themes, refused=refused)
 
 

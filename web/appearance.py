@@ -22,5 +22,7 @@ def choose() -> ResponseReturnValue:
         raise Invalid.field("theme", FROM_LIST)
     response: Response = current_app.make_response(done("/"))
     secure = bool(current_app.config["SESSION_COOKIE_SECURE"])
-    response.set_cookie("theme", theme, max_age=FOREVER, samesite="Lax", httponly=True, secure=secure)
+    response.set_cookie(
+        current_app.config["THEME_COOKIE_NAME"], theme, max_age=FOREVER, samesite="Lax", httponly=True, secure=secure
+    )
     return response

@@ -20,6 +20,7 @@ W = TypeVar("W", bound=StrEnum)
 
 DAYS = ("%Y-%m-%d", "%d/%m/%Y", "%d %B %Y", "%d %b %Y")  # a date field sends the first; the others are typed
 FROM_LIST = _("Choose one from the list.")
+LONGEST_NEXT = 400  # characters of an address that is kept over a sign-in: browsers keep no cookie of more than 4 KB
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,12 @@ def done(url: str) -> ResponseReturnValue:
     """It was done: go there. What the form says in `back` comes first, where it is a page of ours."""
     url = own_path(request.form.get("back", "")) or url
     return jsonify(location=url) if wants_json() else redirect(url, 303)
+
+
+def next_path() -> str:
+    """The page of ours that this request names to come to after a sign-in; empty where it names none, or one too long to keep."""
+    following = own_path(request.values.get("next", "")) or ""
+    return following if len(following) <= LONGEST_NEXT else ""
 
 
 def own_path(address: str) -> str | None:

@@ -23,7 +23,7 @@ from flask_babel import gettext
 
 from ideas_hub.clock import now
 from ideas_hub.errors import Busy, Missing
-from ideas_hub.links import code_of, token_of
+from ideas_hub.links import KEPT, code_of, token_of
 from ideas_hub.outbox import Letter, claim_mails, is_mail_due, mail_failed, mail_sent, put_back_mail
 from ideas_hub.people import NOBODY
 from ideas_hub.settings import current_settings
@@ -56,6 +56,9 @@ class Way(Protocol):
 
     def open(self) -> AbstractContextManager[HandOver]: ...
 
+    def tidy(self) -> None:
+        """What went this way and lies in the house still is gone when nobody needs it any more."""
+
 
 class MailServer:
     """`smtps://` is TLS from the first byte. `smtp://` becomes TLS where the server offers it; `?tls=always` insists on it,
@@ -78,6 +81,9 @@ class MailServer:
                 server.login(self.user, self.password)
             yield lambda message: cast(None, server.send_message(message))
 
+    def tidy(self) -> None:
+        """There is nothing: what a mail server took is out of the house."""
+
     def _connected(self) -> smtplib.SMTP:
         if self.is_tls:
             return smtplib.SMTP_SSL(self.host, self.port, timeout=PATIENCE, context=ssl.create_default_context())
@@ -93,7 +99,7 @@ class MailServer:
 
 
 class Folder:
-    """Each mail is a file, for a hub that has no mail server yet."""
+    """Each mail is a file, for a hub that has no mail server yet; for as long as what a link confirms waits for it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -102,6 +108,12 @@ class Folder:
     def open(self) -> Iterator[HandOver]:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         yield self._write
+
+    def tidy(self) -> None:
+        oldest = time.time() - KEPT.total_seconds()
+        for file in self.folder.glob("*.eml"):
+            if file.stat().st_mtime < oldest:
+                file.unlink(missing_ok=True)
 
     def _write(self, message: EmailMessage) -> None:
         name = f"{time.time_ns()}-{message['Message-ID'].strip('<>').partition('@')[0]}"
@@ -143,25 +155,36 @@ class Postman:
             try:
                 while not self.stopping.is_set() and self.send_due() == BATCH:
                     pass
+                self.way.tidy()
             except Busy:
                 logger.warning("the outbox: the database is taken, next time")
             except Exception:
                 logger.exception("the outbox could not be emptied")
 
     def send_due(self) -> int:
-        """Send one batch of what is due, and return of how many is known now what became of them."""
+        """Send one batch of what is due, and return of how many is known now what became of them.
+
+        Where the connection is lost, that is put down to the mail that was the first of it, or to none: the others wait for the
+        next one, in which another is the first. So no mail over which the server leaves keeps any other back.
+        """
         letters = claim_mails(BATCH) if is_mail_due() else []
-        waiting = list(letters)
+        waiting, is_open = list(letters), False
         try:
             if letters:
                 with self.way.open() as hand_over:
+                    is_open = True
                     while waiting and now() < waiting[0].until - TO_SPARE:
                         self._send(waiting[0], hand_over)
                         waiting.pop(0)
         except (OSError, smtplib.SMTPException) as away:
-            self._note(away)
-            for letter in waiting:
+            first = len(waiting) == len(letters)
+            failed = waiting[: 1 if is_open else None] if first else []
+            if failed:
+                self._note(away)
+            for letter in failed:
                 self._failed(letter, away)
+            for letter in waiting[len(failed) :]:
+                put_back_mail(letter)
             return 0
         for letter in waiting:
             put_back_mail(letter)

@@ -7,7 +7,7 @@ from events.catalogue import BOARD
 from ideas_hub.bursts import KEPT_FOR, Fate
 from ideas_hub.errors import Invalid, _
 from ideas_hub.moderation import bursts, refuse_votes, release_votes
-from ideas_hub.verify import recount
+from ideas_hub.recount import recount
 from web.forms import Form, done, sent, wants_json
 from web.pages import watched
 from web.session import actor

@@ -96,7 +96,7 @@ def init_app(app: Flask) -> None:
 
 def _frame() -> dict[str, Any]:
     """What the layout knows of the request. It asks for nothing in the database: the page of an error may stand in it."""
-    theme = request.cookies.get("theme")
+    theme = request.cookies.get(current_app.config["THEME_COOKIE_NAME"])
     return {"theme": theme if theme in THEMES else "device", "here": _here()}
 
 

@@ -315,23 +315,23 @@ class Ready:
             return None
         if "HTTP_AUTHORIZATION" in environ or self.app.config["SESSION_COOKIE_NAME"] in cookies:
             return None
-        theme = parse_cookie(cookies).get("theme") if "theme=" in cookies else None
+        theme = parse_cookie(cookies).get(self.app.config["THEME_COOKIE_NAME"]) if "theme=" in cookies else None
         return Key(f"{path}?{query}", theme if theme in THEMES else "device")
 
     def _page(self, environ: "WSGIEnvironment", key: Key, answers: list[Answer]) -> Page | None:
         """The page rendered for all; None, with the answer among the answers, where that is for none but who asked."""
         minute = _minute()
-        answer = _ask(self.hub, _for_all(environ, key.theme))
+        answer = _ask(self.hub, _for_all(environ, f"{self.app.config['THEME_COOKIE_NAME']}={key.theme}"))
         if answer.is_for_all:
             return Page(answer, minute)
         answers.append(answer)
         return None
 
 
-def _for_all(environ: "WSGIEnvironment", theme: str) -> "WSGIEnvironment":
-    """The request as anybody might have sent it who asks for this page in this theme."""
+def _for_all(environ: "WSGIEnvironment", cookie: str) -> "WSGIEnvironment":
+    """The request as anybody might have sent it who asks for this page in the theme of that cookie."""
     asked = {name: value for name, value in environ.items() if not name.startswith("HTTP_") or name in OF_ALL}
-    return asked | {"HTTP_COOKIE": f"theme={theme}"}
+    return asked | {"HTTP_COOKIE": cookie}
 
 
 def _ask(hub: "WSGIApplication", environ: "WSGIEnvironment") -> Answer:

@@ -17,6 +17,8 @@ FROM_MACHINES = frozenset({"staff.ended"})  # which prove what they say in anoth
 SHARED = frozenset(  # whose forms stand in pages that are the same for all
     {"appearance.choose", "by_email.vote", "by_email.comment", "by_email.idea"}
 )
+# Whose forms do the same whoever is signed in: one that was opened before somebody signed in, in another tab, still serves.
+OF_ANY_SESSION = SHARED | {"link.ask", "link.open_link", "link.again"}
 OPEN_TO_NOBODY = (
     SHARED
     | FROM_MACHINES
@@ -162,11 +164,11 @@ def _guard() -> None:
         return
     if not actor().is_somebody and request.endpoint not in OPEN_TO_NOBODY:
         raise SignInNeeded
-    if not by_token and request.endpoint not in FROM_MACHINES and not _is_of_a_shared_page():
+    if not by_token and request.endpoint not in FROM_MACHINES and not _is_of_a_page_of_ours():
         csrf.protect()
 
 
-def _is_of_a_shared_page() -> bool:
-    """Is it a form that needs no token, where the browser says that it comes from a page of ours?"""
+def _is_of_a_page_of_ours() -> bool:
+    """Is it a form that needs no token where the browser says that it comes from a page of ours?"""
     origins = current_app.extensions["ideas_hub"].config.origins
-    return request.endpoint in SHARED and request.headers.get("Origin") in origins
+    return request.endpoint in OF_ANY_SESSION and request.headers.get("Origin") in origins

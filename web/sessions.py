@@ -6,6 +6,7 @@ from flask_babel import ngettext
 
 from ideas_hub.errors import Invalid
 from ideas_hub.sessions import LONGEST_TOKEN, Means, credentials_of, end_others, end_own, make_own_token, new_secret, ref_of
+from ideas_hub.sign_on import SEEN_WITHIN
 from web import session
 from web.forms import Form, done, sent, wants_json
 
@@ -60,5 +61,7 @@ def _page(form: Form, **made: str | None) -> str:
         days_offered=[(str(days), ngettext("%(num)s day", "%(num)s days", days)) for days in DAYS],
         sessions=[each for each in found if each.means is Means.SESSION],
         tokens=[each for each in found if each.means is Means.TOKEN],
+        came_by_staff=session.came_by_staff(),
+        token_needs_days=SEEN_WITHIN.days,
         **made,
     )

@@ -13,6 +13,7 @@ import requests
 
 from events.catalogue import View, idea_topic
 from ideas_hub import db
+from ideas_hub.sqlite import sqlite
 from tests.chaos.crowd import Crowd, disagreements, lost_or_doubled
 from tests.support.histories import at_last
 from tests.support.hub import PostgresDatabases
@@ -87,7 +88,7 @@ def database_url(request: pytest.FixtureRequest, disk: Disk, tmp_path: Path) -> 
 def use_up_the_log(hub: db.Database) -> None:
     """SQLite writes anew into the log that it has, and would need no room for some hundred changes."""
     if isinstance(hub, db.SQLite):
-        with closing(db.sqlite.connect(hub.url.database, timeout=10)) as beside:
+        with closing(sqlite.connect(hub.url.database, timeout=10)) as beside:
             beside.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 

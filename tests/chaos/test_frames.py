@@ -293,6 +293,7 @@ def test_nonsense_costs_little_and_says_little(hub, running, size, figure):
                 with Raw(running.port) as guest:
                     guest.watch("ideas")
                 longest = max(longest, time.monotonic() - last)
+                watcher.watch("ideas")  # and reads what it is asked, or it would be taken for gone
         took = time.monotonic() - began
         grew, said_lines = memory(running.process.pid) - before, len(running.log.read_bytes().splitlines()) - lines
         figure(f"{grew:+.0f} MiB, {longest:.2f} s, {said_lines / took:.1f} lines/s")

@@ -9,6 +9,7 @@ import pytest
 from events import log
 from events.catalogue import View, idea_topic
 from ideas_hub import db
+from ideas_hub.sqlite import sqlite
 from ideas_hub.votes import cast_vote
 from tests import make
 from tests.chaos.crowd import disagreements
@@ -38,7 +39,7 @@ def something_happens(idea: str) -> None:
 def test_who_is_ahead_of_a_restored_backup_is_reset_and_then_right(hub, database_url, server, size, figure, renewed):
     one, idea, file = server(), make.idea(votes=1), Path(database_url.removeprefix("sqlite:///"))
     backup = file.with_name("backup.db")
-    with closing(db.sqlite.connect(file)) as here, closing(db.sqlite.connect(backup)) as there:
+    with closing(sqlite.connect(file)) as here, closing(sqlite.connect(backup)) as there:
         here.backup(there)
     watchers = listeners(size(20, 200), lambda _: Listener(one.url, idea_topic(idea)))
     for _ in range(3):

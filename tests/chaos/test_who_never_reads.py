@@ -15,12 +15,12 @@ pytestmark = pytest.mark.sqlite_only
 
 WAITING = """
 import time
-from events import sender
+from events import sender, wire
 took = {}
-write, cut, put = sender.Wire.write, sender.Wire.cut, sender.Outbox._keep
+write, cut, put = wire.Wire.write, wire.Wire.cut, sender.Outbox._keep
 def watched_write(self, data, frames=None):
     write(self, data, frames)
-    if self.waiting_packets > sender.MOST_PACKETS or self.waiting_bytes > sender.MOST_BYTES:
+    if self.waiting_packets > wire.MOST_PACKETS or self.waiting_bytes > wire.MOST_BYTES:
         took.setdefault(self, time.monotonic())
     elif not self.is_cut:
         took.pop(self, None)
@@ -28,7 +28,7 @@ def watched_cut(self):
     if not self.is_cut:
         print("CUT after", time.monotonic() - took.get(self, time.monotonic()), flush=True)
     cut(self)
-sender.Wire.write, sender.Wire.cut = watched_write, watched_cut
+wire.Wire.write, wire.Wire.cut = watched_write, watched_cut
 """
 
 

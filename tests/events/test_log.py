@@ -118,13 +118,13 @@ class Storm:
         self.rounds, self.seen = rounds, entries()
         self.committed = len(self.seen)
         self.lock, self.done = threading.Lock(), threading.Event()
-        self.finish, self.random = db._finish, random.Random()  # noqa: S311
+        self.finish, self.random = db.Database.finish, random.Random()  # noqa: S311
 
     def run(self, monkeypatch):
         """What went wrong, in words; nothing, if the log is what it promises."""
         reader = threading.Thread(target=self.tail)
         with monkeypatch.context() as patch:
-            patch.setattr(db, "_finish", self.hesitate)
+            patch.setattr(db.Database, "finish", self.hesitate)
             reader.start()
             with ThreadPoolExecutor(8) as writers:
                 list(writers.map(self.write, range(8)))

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from events.catalogue import View
 from events.gateway import Gateway, room
-from events.sender import MOST_PACKETS, MOST_PIECES, Frame, Outbox, Wire
+from events.sender import Outbox
+from events.wire import MOST_PACKETS, MOST_PIECES, Frame, Wire
 
 pytestmark = pytest.mark.sqlite_only
 

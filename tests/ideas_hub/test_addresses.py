@@ -110,6 +110,9 @@ def test_mail_goes_where_it_was_asked_to_go():
         "ann@",
         "@example.org",
         "ann@example",
+        "=?utf-8?q?ann?=@example.org",  # which a mail's header spells ann@example.org
+        "=?us-ascii*en?q?ann?=@example.org",
+        "lee.=?utf-8?q?ann?=@example.org",
         "ann lee@example.org",
         "ann@exam ple.org",
         "ann..lee@example.org",

@@ -1,17 +1,21 @@
 """What admins do to people and to the parts of the council, who may not, what is foolish, and what the audit log says of it."""
 
+from dataclasses import replace
+
 import pytest
 import sqlalchemy as sa
 
 from events import log
 from ideas_hub import administration as admin
+from ideas_hub import organisation
 from ideas_hub.audit import SENTENCES, TYPES, audit
 from ideas_hub.comments import comments
 from ideas_hub.db import reading
 from ideas_hub.errors import Invalid, Missing, NotAllowed, RuleBroken, SignInNeeded
-from ideas_hub.people import NOBODY, Actor, Kind, Role
+from ideas_hub.people import NOBODY, Actor, Kind, Role, add_person, name_lead
 from ideas_hub.sessions import Means, identify, make_token, start_session
 from ideas_hub.settings import change_settings, current_settings
+from ideas_hub.sign_on import Voucher, sign_on
 from ideas_hub.sponsors import name_sponsor
 from ideas_hub.verify import verify
 from ideas_hub.votes import cast_vote
@@ -41,13 +45,13 @@ def everything(who: Actor, ref: str):
     yield lambda: admin.change_person(who, ref, roles=[Role.LEADER])
     yield lambda: admin.suspend(who, ref, reason="x")
     yield lambda: admin.lift_suspension(who, ref, reason="x")
-    yield lambda: admin.put_directorate(who, name="Roads")
-    yield lambda: admin.put_team(who, name="Potholes", directorate=1)
-    yield lambda: admin.set_settings(who, {"answer_days": 3})
-    yield lambda: admin.set_theme(who, "roads", name="Roads")
-    yield lambda: admin.directorates(who)
-    yield lambda: admin.theme_files(who)
-    yield lambda: admin.possible_leads(who)
+    yield lambda: organisation.put_directorate(who, name="Roads")
+    yield lambda: organisation.put_team(who, name="Potholes", directorate=1)
+    yield lambda: organisation.set_settings(who, {"answer_days": 3})
+    yield lambda: organisation.set_theme(who, "roads", name="Roads")
+    yield lambda: organisation.directorates(who)
+    yield lambda: organisation.theme_files(who)
+    yield lambda: organisation.possible_leads(who)
     yield lambda: audit(who)
 
 
@@ -65,8 +69,8 @@ def test_nobody_but_an_admin_does_any_of_it_and_nothing_is_written(boss):
 
 
 def test_an_admin_changes_what_somebody_is_and_the_log_says_what_without_names(boss):
-    place = admin.put_directorate(boss, name="Roads")
-    team = admin.put_team(boss, name="Potholes", directorate=place)
+    place = organisation.put_directorate(boss, name="Roads")
+    team = organisation.put_team(boss, name="Potholes", directorate=place)
     ann = make.staff("Ann")
     with news() as facts:
         admin.change_person(boss, ann.ref, name="Annie", team=team, roles=[Role.SPONSOR, Role.MODERATOR])
@@ -153,6 +157,7 @@ def test_who_is_suspended_is_nobody_until_it_is_lifted_and_what_they_wrote_stays
         admin.lift_suspension(boss, ann.ref, reason="Again.")
     lines = {str(line.sentence): line.reason for line in audit(boss, who=ann.ref)[0]}
     assert lines == {
+        "Ann was added: resident.": "",
         "Ann was suspended.": "Threatened a neighbour.",
         "The suspension of Ann was lifted.": "They said sorry.",
     }
@@ -189,15 +194,16 @@ def test_who_is_suspended_answers_for_nothing_new_and_others_answer_in_their_pla
 
 def test_an_admin_arranges_teams_directorates_and_their_leads(boss):
     ann = make.staff("Ann")
-    roads, water = (admin.put_directorate(boss, name=name) for name in ("Roads", "Water"))
-    team = admin.put_team(boss, name="Potholes", directorate=roads)
-    admin.put_directorate(boss, id=roads, name="Streets", lead=ann.ref)
-    admin.put_team(boss, id=team, name="Holes", directorate=water)
+    roads, water = (organisation.put_directorate(boss, name=name) for name in ("Roads", "Water"))
+    team = organisation.put_team(boss, name="Potholes", directorate=roads)
+    organisation.put_directorate(boss, id=roads, name="Streets", lead=ann.ref)
+    organisation.put_team(boss, id=team, name="Holes", directorate=water)
     shown = {
-        place.name: (place.lead and place.lead.name, [each.name for each in place.teams]) for place in admin.directorates(boss)
+        place.name: (place.lead and place.lead.name, [each.name for each in place.teams])
+        for place in organisation.directorates(boss)
     }
     assert shown == {"Streets": ("Ann", []), "Water": (None, ["Holes"])}
-    assert said(boss) == [
+    assert said(boss)[:7] == [
         "The team Holes moved from Streets to Water.",
         "The team Holes got this name.",
         "The directorate Streets: led by none, now by Ann.",
@@ -207,42 +213,42 @@ def test_an_admin_arranges_teams_directorates_and_their_leads(boss):
         "The directorate Streets was added.",
     ]
     for act in (
-        lambda: admin.put_directorate(boss, name="water"),
-        lambda: admin.put_directorate(boss, name=" "),
-        lambda: admin.put_directorate(boss, name="Parks", lead=make.actor(ann.ref).ref + "x"),
-        lambda: admin.put_team(boss, name="Lamps", directorate=99),
+        lambda: organisation.put_directorate(boss, name="water"),
+        lambda: organisation.put_directorate(boss, name=" "),
+        lambda: organisation.put_directorate(boss, name="Parks", lead=make.actor(ann.ref).ref + "x"),
+        lambda: organisation.put_team(boss, name="Lamps", directorate=99),
     ):
         with refused(Invalid):
             act()
     with refused(Missing):
-        admin.put_team(boss, id=99, name="Lamps", directorate=roads)
+        organisation.put_team(boss, id=99, name="Lamps", directorate=roads)
 
 
 def test_a_resident_leads_no_directorate(boss):
     resident = make.resident()
     with refused(Invalid):
-        admin.put_directorate(boss, name="Parks", lead=resident.ref)
+        organisation.put_directorate(boss, name="Parks", lead=resident.ref)
 
 
 # Themes and settings
 
 
 def test_an_admin_sets_thresholds_and_themes_and_the_log_says_from_what_to_what(boss):
-    admin.put_directorate(boss, name="Roads")
-    admin.set_settings(boss, {"answer_days": 10, "burst_votes": 30, "council": "Calder Vale"})
-    admin.set_settings(boss, {"answer_votes": {"public": 50, "staff": 5, "leadership": 2}})
-    admin.set_theme(boss, "streets", name="Streets", directorate="Roads")
+    organisation.put_directorate(boss, name="Roads")
+    organisation.set_settings(boss, {"answer_days": 10, "burst_votes": 30, "council": "Calder Vale"})
+    organisation.set_settings(boss, {"answer_votes": {"public": 50, "staff": 5, "leadership": 2}})
+    organisation.set_theme(boss, "streets", name="Streets", directorate="Roads")
     assert (current_settings().answer_days, current_settings().burst_votes, current_settings().council) == (10, 30, "Calder Vale")
     assert said(boss)[:6] == [
-        "The theme Streets: from none to Roads.",
+        "The theme Streets: answered for by none, now by Roads.",
         "The theme Streets was added.",
-        "The setting answer_votes: from 100 25 5 to 50 5 2.",
-        "The setting council: from none to none.",
-        "The setting burst_votes: from 20 to 30.",
-        "The setting answer_days: from 15 to 10.",
+        "Votes that oblige an answer (of all, of staff, of leaders): from 100 25 5 to 50 5 2.",
+        "The council got another name.",
+        "Votes from one network that count before others are held: from 20 to 30.",
+        "Working days for an answer: from 15 to 10.",
     ]
     with refused(Invalid) as caught:
-        admin.set_settings(boss, {"answer_days": 0, "burst_votes": 1})
+        organisation.set_settings(boss, {"answer_days": 0, "burst_votes": 1})
     assert set(caught.value.errors) == {"answer_days", "burst_votes"}
 
 
@@ -256,10 +262,34 @@ def test_the_audit_log_is_read_in_pieces_and_by_who_and_what(boss):
     admin.suspend(other, ann.ref, reason="Away.")
     first, following = audit(boss, limit=2)
     rest, end = audit(boss, limit=2, before=following)
-    assert ([line.type for line in first + rest], end) == (["person.suspended"] + ["person.changed"] * 3, None)
-    assert [line.by.name for line in audit(boss, who=other.ref)[0]] == ["Other"]
+    assert [line.type for line in first + rest] == ["person.suspended"] + ["person.changed"] * 3
+    assert end is not None  # before that, they were added
+    assert [line.by.name for line in audit(boss, who=other.ref)[0] if line.by] == ["Other"]
     assert [line.type for line in audit(boss, what="person.suspended")[0]] == ["person.suspended"]
-    assert len(audit(boss, who=ann.ref)[0]) == 4
+    assert len(audit(boss, who=ann.ref)[0]) == 5
+
+
+def test_what_is_done_at_the_console_and_by_the_councils_sign_in_stands_there_too(boss):
+    """Who makes somebody an admin at the console leaves a trace, and so does a provider that gives a role or takes it."""
+    add_person("eve@example.org", name="Eve", kind=Kind.STAFF, roles=[Role.ADMIN], team="Mowing", directorate="Parks")
+    name_lead("Parks", "eve@example.org")
+    add_person("eve@example.org", name="Eve", kind=Kind.STAFF, team="Mowing", directorate="Streets")
+    name_lead("Parks", "eve@example.org")  # is it already
+    voucher = Voucher("https://sso", "e1", "Eve", "eve@example.org", roles=frozenset({Role.LEADER}))
+    sign_on(replace(voucher, decides=frozenset({Role.LEADER})))
+    lines = list(reversed(audit(boss)[0]))
+    assert [(str(line.sentence), line.by, str(line.elsewhere)) for line in lines][2:] == [
+        ("The directorate Parks was added.", None, "the console"),
+        ("The team Mowing was added.", None, "the console"),
+        ("Eve was added: staff.", None, "the console"),
+        ("Eve: from the team none to Mowing.", None, "the console"),
+        ("Eve: from the roles none to admin.", None, "the console"),
+        ("The directorate Parks: led by none, now by Eve.", None, "the console"),
+        ("The directorate Streets was added.", None, "the console"),
+        ("The team Mowing moved from Parks to Streets.", None, "the console"),
+        ("Eve: from the roles admin to none.", None, "the console"),
+        ("Eve: from the roles none to leader.", None, "the council’s sign-in"),
+    ]
 
 
 def test_every_fact_of_the_audit_log_has_its_sentence(boss):

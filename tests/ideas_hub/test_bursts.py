@@ -1,6 +1,7 @@
 """Votes that come in a burst: who is held and who never is, what becomes of them, and that nothing is lost or counted twice."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -14,7 +15,7 @@ from ideas_hub.bursts import Arrival, Burst, Fate, HeldVote, come_from, forget_n
 from ideas_hub.cards import IdeaCard
 from ideas_hub.db import reading
 from ideas_hub.errors import Clash, Invalid, Missing, NotAllowed, RuleBroken, SignInNeeded
-from ideas_hub.moderation import burst_card, bursts, bursts_waiting, refuse_votes, release_votes
+from ideas_hub.moderation import burst_card, bursts, bursts_waiting, notice_rushes, refuse_votes, release_votes
 from ideas_hub.people import NOBODY, Actor
 from ideas_hub.receipts import receipts
 from ideas_hub.settings import change_settings
@@ -23,7 +24,7 @@ from ideas_hub.votes import Tally, Vote, VoteDay, cast_vote, withdraw_vote
 from ideas_hub.whole import whole_idea
 from tests import make
 from tests.support.told import story
-from tests.support.witness import nothing_written
+from tests.support.witness import news, nothing_written
 
 
 @pytest.fixture(autouse=True)
@@ -318,6 +319,102 @@ def test_a_moderator_is_shown_numbers_and_nobody():
     assert shown.known_for < timedelta(minutes=1)
     assert "Person" not in repr(desk.waiting)
     assert "example.org" not in repr(desk.waiting)
+
+
+# A rush: many newcomers from many networks
+
+
+@pytest.fixture
+def rush(clock) -> str:
+    """An idea for which some known people voted, and then ten newcomers from ten networks."""
+    change_settings(rush_votes=10)
+    ref, known = make.idea(), [make.resident() for _ in range(3)]
+    clock.goes_on(days=20)
+    for number, who in enumerate([*known, *(make.resident() for _ in range(10))]):
+        at(f"network {number}")
+        assert cast_vote(who, ref).voted
+        clock.goes_on(minutes=1)
+    return ref
+
+
+@pytest.mark.sqlite_only
+def test_moderators_are_told_of_a_rush_once_and_its_votes_count(rush):
+    moderator = make.moderator()
+    with news() as facts:
+        assert notice_rushes() == 1
+    assert [(fact.type, fact.audience) for fact in facts] == [("idea.votes_rushed", View.PUBLIC)]
+    with nothing_written():
+        assert notice_rushes() == 0
+    (shown,) = bursts(moderator).waiting
+    assert (shown.idea, shown.rush, shown.votes, shown.networks, shown.counted) == (rush, True, 10, 10, 0)
+    assert (card(rush).votes, card(rush).votes_held, bursts_waiting(moderator)) == (13, 0, 1)
+    all_agrees()
+
+
+@pytest.mark.sqlite_only
+def test_fewer_newcomers_and_those_who_come_slowly_are_no_rush(clock):
+    change_settings(rush_votes=10)
+    quick, slow = make.idea(), make.idea()
+    for number in range(12):
+        at(f"network {number}")
+        cast_vote(make.resident(), slow)
+        if number < 9:
+            cast_vote(make.resident(), quick)
+        clock.goes_on(minutes=7)
+    assert notice_rushes() == 0
+
+
+@pytest.mark.sqlite_only
+def test_a_rush_that_is_refused_counts_no_more_and_those_who_were_known_do(rush, clock):
+    moderator = make.moderator()
+    notice_rushes()
+    of = the_burst(moderator)
+    refuse_votes(moderator, of, reason="Ten addresses of one shop that sells votes.")
+    assert (card(rush).votes, card(rush).votes_refused) == (3, 10)
+    assert [shown.votes for shown in bursts(moderator).decided] == [10]
+    all_agrees()
+    release_votes(moderator, of, reason="A newsletter named it.")
+    assert (card(rush).votes, card(rush).votes_refused) == (13, 0)
+    assert [shown.votes for shown in bursts(moderator).decided] == [10]
+    all_agrees()
+
+
+@pytest.mark.sqlite_only
+def test_a_rush_that_was_looked_at_is_told_again_only_where_as_many_come_after(rush, clock):
+    moderator = make.moderator()
+    notice_rushes()
+    release_votes(moderator, the_burst(moderator), reason="A newsletter named it.")
+    assert (card(rush).votes, [shown.votes for shown in bursts(moderator).decided]) == (13, [10])
+    clock.goes_on(minutes=1)
+    for number in range(10):
+        at(f"later {number}")
+        cast_vote(make.resident(), rush)
+        assert notice_rushes() == (number == 9)
+    assert [shown.votes for shown in bursts(moderator).waiting] == [10]
+    all_agrees()
+
+
+@pytest.mark.sqlite_only
+def test_votes_that_a_moderator_released_are_in_no_rush(clock):
+    change_settings(rush_votes=10)
+    ref, moderator = make.idea(), make.moderator()
+    at("library")
+    newcomers(ref, 14)
+    release_votes(moderator, the_burst(moderator), reason="The library had a stall.")
+    assert notice_rushes() == 0
+
+
+def test_a_rush_that_many_servers_notice_at_once_is_told_once(hub):
+    change_settings(rush_votes=10)
+    ref, moderator = make.idea(), make.moderator()
+    for number in range(10):
+        at(f"network {number}")
+        cast_vote(make.resident(), ref)
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(lambda _: notice_rushes(), range(4))) == 1
+    refuse_votes(moderator, the_burst(moderator), reason="A program.")
+    assert (card(ref).votes, card(ref).votes_refused) == (0, 10)
+    all_agrees()
 
 
 # What everybody is told

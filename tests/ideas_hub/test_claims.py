@@ -84,7 +84,7 @@ def test_after_a_crash_before_the_end_nothing_is_kept_and_after_it_all_is(hub, m
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(db, "_finish", crash)
+        patch.setattr(db.Database, "finish", staticmethod(crash))
         with nothing_written(), pytest.raises(KeyboardInterrupt):
             post_comment(ann, idea, body="Once.")
     with monkeypatch.context() as patch:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from eventlet import semaphore, tpool
 
 from events.catalogue import IdeaPosted, View
-from ideas_hub import db, sessions
+from ideas_hub import db, sessions, sqlite
 from ideas_hub.claims import Asked, claim
 from ideas_hub.comments import Comment, post_comment
 from ideas_hub.db import disk_is_full, reading, record, transaction
@@ -60,7 +60,7 @@ def outcome(command: Command) -> Any:
 def crowd(hub: db.SQLite, monkeypatch: pytest.MonkeyPatch) -> Iterator[Crowd]:
     monkeypatch.setattr(hub, "turn", semaphore.Semaphore())
     monkeypatch.setattr(time, "sleep", eventlet.sleep)
-    monkeypatch.setattr(db, "LONGEST_GATHERING", 60)  # so that a slow machine makes no other groups
+    monkeypatch.setattr(sqlite, "LONGEST_GATHERING", 60)  # so that a slow machine makes no other groups
     yield Crowd(hub)
     tpool.killall()
 
@@ -134,10 +134,10 @@ def test_thousands_of_commands_are_acknowledged_in_the_order_of_the_log_after_fe
 
 
 def test_a_group_ends_when_it_is_large_or_old(crowd, monkeypatch):
-    monkeypatch.setattr(db, "MOST_TOGETHER", 5)
+    monkeypatch.setattr(sqlite, "MOST_TOGETHER", 5)
     crowd.do(*(note(f"a{number}") for number in range(20)))
     assert crowd.commits == 4
-    monkeypatch.setattr(db, "LONGEST_GATHERING", 0)
+    monkeypatch.setattr(sqlite, "LONGEST_GATHERING", 0)
     crowd.do(*(note(f"b{number}") for number in range(5)))
     assert crowd.commits == 9
     assert len(noted()) == 25
@@ -180,14 +180,14 @@ def test_when_all_of_a_group_are_refused_nothing_is_committed_and_nobody_is_nudg
 
 
 def test_an_error_in_the_middle_undoes_that_command_only_and_gives_its_numbers_back(crowd, monkeypatch):
-    finish = db._finish
+    finish = db.Database.finish
 
     def finish_all_but_one(session: Any) -> None:
         finish(session)
         if session.info["name"] == "c":
             fail()
 
-    monkeypatch.setattr(db, "_finish", finish_all_but_one)  # after it was given its numbers
+    monkeypatch.setattr(db.Database, "finish", staticmethod(finish_all_but_one))  # after it was given its numbers
     outcomes = crowd.do(*(note(name) for name in "abcde"), note("a"))
     assert outcomes[:2] + outcomes[3:5] == ["a", "b", "d", "e"]
     assert isinstance(outcomes[2], ZeroDivisionError)
@@ -312,7 +312,7 @@ def test_who_yields_inside_a_command_holds_up_those_who_write_and_nobody_else(cr
 
 
 def test_while_another_process_writes_the_loop_goes_on_and_all_who_wait_in_vain_are_told_at_once(crowd, monkeypatch):
-    monkeypatch.setattr(db, "WAIT_FOR_WRITER", 0.2)
+    monkeypatch.setattr(sqlite, "WAIT_FOR_WRITER", 0.2)
     other, ticks = db.SQLite(crowd.hub.url), []
     with other.writing() as session:
         session.add(Setting(name="other", value=""))
@@ -394,8 +394,8 @@ tpool.execute = commit_or_die
 
 @sa.event.listens_for(sa.engine.Engine, "begin")
 def limit(connection):
-    if os.path.exists("pages"):
-        connection.exec_driver_sql(f"PRAGMA max_page_count={open('pages').read()}")
+    pages = open("pages").read() if os.path.exists("pages") else 2**31  # a connection keeps what it was told
+    connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
 """
 
 

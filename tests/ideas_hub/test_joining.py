@@ -1,5 +1,7 @@
 """Two people who are one: votes count once, texts and roles go to the one who stays, and nothing refers to the other any more."""
 
+from itertools import product
+
 import pytest
 import sqlalchemy as sa
 
@@ -10,13 +12,14 @@ from ideas_hub.bursts import come_from
 from ideas_hub.comments import comments
 from ideas_hub.db import Base, reading
 from ideas_hub.errors import Missing, NotAllowed, RuleBroken, SignInNeeded
+from ideas_hub.moderation import bursts, refuse_votes, release_votes
 from ideas_hub.people import NOBODY, Actor, Person, Role, everybody
 from ideas_hub.privacy import leave
 from ideas_hub.receipts import receipts
 from ideas_hub.sessions import Means, identify, make_token, start_session
 from ideas_hub.settings import change_settings
 from ideas_hub.verify import verify
-from ideas_hub.votes import cast_vote
+from ideas_hub.votes import VoteDay, cast_vote, withdraw_vote
 from ideas_hub.whole import idea_page, whole_idea
 from tests import make
 from tests.support.witness import refused
@@ -132,6 +135,71 @@ def test_a_vote_that_is_held_is_held_for_the_one_who_stays(boss):
     all_agrees()
 
 
+def burst(idea: str, *who: Actor) -> str:
+    """Those people's votes are held; the burst they are in."""
+    change_settings(burst_votes=5)
+    come_from(lambda ref: f"farm {ref}")
+    for voter in [*(make.resident() for _ in range(5)), *who]:
+        cast_vote(voter, idea)
+    come_from(None)
+    return bursts(make.regular("moderator")).waiting[0].ref
+
+
+def own_vote(idea: str, who: Actor) -> str | None:
+    return whole_idea(who, idea).card.own_vote
+
+
+def test_a_vote_that_was_refused_is_refused_for_the_one_who_stays(boss):
+    """Else whoever was refused could vote anew by their other address."""
+    idea, one, other = make.idea(), make.resident(), make.resident()
+    refuse_votes(make.regular("moderator"), burst(idea, other), reason="A program.")
+    join(boss, other, one)
+    card = whole_idea(one, idea).card
+    assert (card.votes, card.votes_refused, card.own_vote) == (5, 1, "refused")
+    with refused(RuleBroken):
+        cast_vote(one, idea)
+    all_agrees()
+
+
+@pytest.mark.sqlite_only
+def test_a_held_vote_that_was_taken_back_stays_so(boss):
+    idea, one, other = make.idea(), make.resident(), make.resident()
+    burst(idea, other)
+    withdraw_vote(other, idea)
+    join(boss, other, one)
+    assert (own_vote(idea, one), whole_idea(one, idea).card.votes_held) == (None, 0)
+    all_agrees()
+
+
+@pytest.mark.sqlite_only
+def test_whichever_of_the_two_stays_the_vote_that_counts_is_the_one_that_is_left(boss):
+    for first_stays, is_refused in product((True, False), repeat=2):
+        idea, counts, held = make.idea(), make.resident(), make.resident()
+        cast_vote(counts, idea)
+        of = burst(idea, held)
+        if is_refused:
+            refuse_votes(make.regular("moderator"), of, reason="A program.")
+        stays, goes = (held, counts) if first_stays else (counts, held)
+        join(boss, goes, stays)
+        card = whole_idea(stays, idea).card
+        assert (card.votes, card.votes_held, card.votes_refused, card.voted, card.own_vote) == (6, 0, 0, True, None)
+        all_agrees()
+
+
+@pytest.mark.sqlite_only
+def test_a_held_vote_counts_from_its_own_day_also_when_its_person_became_another(clock, boss):
+    idea, one, other = make.idea(), make.resident(), make.resident()
+    of = burst(idea, other)
+    cast_on = clock().date()
+    clock.goes_on(days=3)
+    join(boss, other, one)
+    release_votes(make.regular("moderator"), of, reason="A school.")
+    with reading() as session:
+        assert {row.day: row.residents for row in session.scalars(sa.select(VoteDay))} == {cast_on: 6}
+    assert [own.at.date() for own in receipts(one)[0]] == [cast_on]
+    all_agrees()
+
+
 @pytest.mark.sqlite_only
 def test_foolish_joins_are_refused_with_the_reason(boss):
     ann, staff = make.resident(), make.staff()
@@ -164,7 +232,7 @@ def test_the_log_says_that_it_was_done_and_the_page_why(boss):
     told = joining.proposed_join(boss, other.ref, one.ref)
     assert (told.votes, told.both, told.ideas, told.refusal) == (1, 0, 0, None)
     join(boss, other, one)
-    (line,) = audit(boss)[0]
+    line = audit(boss)[0][0]
     assert (str(line.sentence), line.reason) == ("Annie became Ann: they are one person.", "They told us so.")
     assert person_file(boss, other.ref).joined.ref == one.ref
 

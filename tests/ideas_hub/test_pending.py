@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from events import log
-from events.catalogue import CommentPosted, IdeaPosted, VoteCast
+from events.catalogue import CommentPosted, IdeaPosted, RightsChanged, VoteCast
 from ideas_hub import db
 from ideas_hub.chores import CHORES, run
 from ideas_hub.comments import Comment, comments
@@ -94,6 +94,21 @@ def test_somebody_who_has_an_account_keeps_the_name_they_have(hub):
     comment_later("ANN@example.org", make.idea(), key=KEY, name="Somebody else", body="Yes.")
     assert confirm(delivered()[0][0], key=KEY).person == ann
     assert name_of("ann@example.org") == "Ann"
+
+
+def test_who_only_voted_so_far_is_known_by_the_name_they_give_when_they_write(hub):
+    ref = make.idea()
+    vote_later("ann@example.org", ref, key=KEY)
+    [(token, _code)] = delivered()
+    person = confirm(token, key=KEY).person
+    assert name_of("ann@example.org") is None
+    comment_later("ann@example.org", ref, key=KEY, name="Ann of the hill", body="Mine too.")
+    [(token, _code)] = delivered()
+    with news() as facts:
+        assert confirm(token, key=KEY).person == person
+    assert RightsChanged(person=person) in facts
+    assert [said.author.name for said in comments(NOBODY, ref)] == ["Ann of the hill"]
+    assert name_of("ann@example.org") == "Ann of the hill"
 
 
 def test_fifty_spellings_of_one_address_are_one_voter(hub, clock):
@@ -321,6 +336,20 @@ def test_after_three_wrong_codes_only_the_link_is_left(hub):
         with refused(RuleBroken):
             confirm_by_code(browser, guess, key=KEY)
     confirm(token, key=KEY)
+
+
+@rule
+def test_a_code_that_no_mail_told_is_never_right(hub):
+    for _ in range(MOST_LINKS):
+        ask_for_link("ann@example.org", key=KEY)
+    browser = ask_for_link("ann@example.org", key=KEY)  # by somebody who wants to guess more often than mails are sent
+    code = code_of(KEY, rows(MailLink)[-1].word)
+    assert len(delivered()) == MOST_LINKS
+    for _ in range(MOST_WRONG_CODES):
+        with pytest.raises(Invalid):
+            confirm_by_code(browser, code, key=KEY)
+    with refused(RuleBroken):  # and they are answered as ever
+        confirm_by_code(browser, code, key=KEY)
 
 
 @rule

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from events.catalogue import RightsChanged, SessionEnded, View
+from events.catalogue import SessionEnded, View
 from ideas_hub.addresses import normalise_email
 from ideas_hub.chores import CHORES, run
 from ideas_hub.errors import Invalid, Missing
@@ -36,7 +36,11 @@ def add(email="ann@example.org", **given):
 def test_a_person_is_added_then_changed_and_every_change_of_rights_is_told(hub):
     with news() as facts:
         ref = add(" Ann@Example.ORG ", name="  Ann   Lee ", team="Mowing", directorate="Parks", roles=[Role.SPONSOR])
-    assert facts == [RightsChanged(person=ref)]
+    assert [fact.type for fact in facts] == [
+        *("hub.directorate_changed", "hub.team_changed"),
+        *["person.changed"] * 3,  # added, with a team, with a role
+        "person.rights_changed",
+    ]
     ann = make.actor(ref)
     assert (ann.name, ann.kind, ann.team, ann.roles) == ("Ann Lee", "staff", "Mowing", {Role.SPONSOR})
     assert add(roles=[Role.LEADER]) == ref

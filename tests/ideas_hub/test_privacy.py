@@ -7,12 +7,15 @@ from ideas_hub.authors import invite_author
 from ideas_hub.comments import comments
 from ideas_hub.drafts import keep_draft
 from ideas_hub.errors import Invalid, NotAllowed, SignInNeeded
+from ideas_hub.ideas import OPEN_TO_VOTES, Stage
+from ideas_hub.joining import join_people
 from ideas_hub.links import MailLink, ask_for_link
 from ideas_hub.outbox import claim_mails
 from ideas_hub.pending import confirm, vote_later
 from ideas_hub.people import NOBODY, Person, change_name
-from ideas_hub.privacy import Departure, leave
+from ideas_hub.privacy import CLOSED_FOR_GOOD, Departure, forget_departures, leave
 from ideas_hub.sessions import Means, identify, make_token, start_session
+from ideas_hub.stages import MOVES
 from ideas_hub.votes import Vote, VoterKey, cast_vote
 from ideas_hub.whole import whole_idea
 from tests import make
@@ -72,6 +75,46 @@ def test_who_comes_back_has_their_votes_again_and_no_name(hub):
     assert rows(Departure) == []
 
 
+def test_who_left_with_two_addresses_comes_back_by_both_as_one_person_with_one_vote(hub):
+    ref, other = make.idea(), make.idea()
+    vote_later("ann@example.org", ref, key=KEY)
+    vote_later("lee@example.org", other, key=KEY)
+    ann, lee = (make.actor(confirm(token, key=KEY).person) for token, _code in delivered())
+    join_people(make.admin(), ann.ref, into=lee.ref, reason="One human.")
+    leave(lee, key=KEY)
+    assert len(rows(Departure)) == 2
+    back = set()
+    for email in ("lee@example.org", "ann@example.org", "lee@example.org"):
+        for idea in (ref, other):
+            vote_later(email, idea, key=KEY)
+        back |= {confirm(token, key=KEY).person for token, _code in delivered()}
+    assert len(back) == 1
+    assert [whole_idea(NOBODY, idea).card.votes for idea in (ref, other)] == [1, 1]
+    assert rows(Departure) == []
+
+
+def test_who_left_is_known_again_only_as_long_as_something_they_voted_for_can_take_votes(hub):
+    adopted, declined = make.idea(), make.idea()
+    for email, idea in (("ann@example.org", adopted), ("bob@example.org", declined)):
+        vote_later(email, idea, key=KEY)
+    for token, _code in delivered():
+        leave(make.actor(confirm(token, key=KEY).person), key=KEY)
+    assert (forget_departures(), len(rows(Departure))) == (0, 2)
+    make.sponsored(adopted)
+    for stage in ("exploring", "adopted"):
+        make.moved(adopted, stage)
+    make.moved(declined, "declined")  # which may be explored again
+    assert (forget_departures(), len(rows(Departure))) == (1, 1)
+    assert (forget_departures(), whole_idea(NOBODY, adopted).card.votes) == (0, 1)
+
+
+def test_a_stage_that_is_closed_for_good_leads_to_none_that_takes_votes(hub):
+    reached = set(CLOSED_FOR_GOOD)
+    for _ in Stage:
+        reached |= {to for to, ways in MOVES.items() if ways & reached}
+    assert not reached & OPEN_TO_VOTES
+
+
 @rule
 def test_what_is_not_ones_own_to_end_is_refused(hub):
     bob = make.staff()
@@ -95,6 +138,8 @@ def test_a_name_of_ones_choice_stands_beside_all_that_one_wrote(hub):
     assert whole_idea(NOBODY, ref).card.authors[0].name == "Ann of the hill"
     with nothing_written():
         change_name(ann, "Ann of the hill")
-    with refused(Invalid):
-        change_name(ann, " ")
+    for nothing in (" ", "\u200b", "\u3164 \u2800", "Ann\x07", "A" * 121):
+        with refused(Invalid):
+            change_name(ann, nothing)
+    change_name(ann, "Ann\u202e of the hill")
     assert [person.name for person in rows(Person, Person.ref == ann.ref)] == ["Ann of the hill"]

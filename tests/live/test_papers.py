@@ -47,6 +47,8 @@ def everything_happens() -> str:
             votes.cast_vote(make.resident(), idea)
         bursts.come_from(None)
         decide(overseer, moderation.bursts(overseer).waiting[0].ref, reason="Why.")
+    change_settings(rush_votes=5)
+    moderation.notice_rushes()
     with db.transaction() as session:
         day = (date.today() + timedelta(days=1)).isoformat()
         db.record(session, IdeaAnswerDue(idea=idea, due=day, audience=View.PUBLIC))

@@ -39,7 +39,7 @@ WRONG_CLAIMS: dict[str, dict[str, Any]] = {  # by seconds from now, where they a
     "no subject": {"sub": None},
 }
 WRONG_SIGNATURES = ("alg none", "signed with the client's secret", "signed with the public key", "signed by somebody else")
-AWAY = ("broken", "slow")
+AWAY = ("broken", "slow", "dripping")
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -182,9 +182,21 @@ class Answer(BaseHTTPRequestHandler):
     def is_away(self) -> bool:
         if self.state.wrong == "slow":
             time.sleep(20)  # longer than anybody waits
+        if self.state.wrong == "dripping":  # never silent for long, and never done
+            self.drip()
         if self.state.wrong == "broken":
             self.send_json(500, {})
         return self.state.wrong in AWAY
+
+    def drip(self) -> None:
+        self.send_response(200)
+        for number in range(400):
+            try:
+                self.send_header(f"X-{number}", "and")
+                self.flush_headers()
+            except OSError:
+                return  # who asked has gone
+            time.sleep(0.3)
 
     def authorize(self, query: dict[str, str]) -> None:
         """As the protocol has it: what is asked for wrongly is told to the person here, and goes nowhere."""

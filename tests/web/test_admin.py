@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from flask.testing import FlaskClient
 
-from ideas_hub import administration
+from ideas_hub import administration, organisation
 from ideas_hub.people import Actor, Role
 from ideas_hub.settings import current_settings
 from ideas_hub.votes import cast_vote
@@ -35,8 +35,8 @@ def test_an_admin_is_led_to_these_pages_from_their_own_and_nobody_else_gets_in(v
 
 def test_people_are_found_and_changed_on_pages(visit: Visit, boss):
     ann = make.staff("Ann Jones")
-    place = administration.put_directorate(boss, name="Streets")
-    team = administration.put_team(boss, name="Potholes", directorate=place)
+    place = organisation.put_directorate(boss, name="Streets")
+    team = organisation.put_team(boss, name="Potholes", directorate=place)
     page = visit(boss, ours=True)
     assert "Ann Jones" in page.get("/admin/people?q=jones").text
     assert "Ann Jones" not in page.get("/admin/people?q=jones&kind=resident").text
@@ -92,9 +92,9 @@ def test_two_people_become_one_after_a_page_that_says_what_that_does(visit: Visi
 def test_the_council_is_arranged_on_a_page(visit: Visit, boss):
     ann, page = make.staff("Ann"), visit(boss, ours=True)
     assert page.post("/admin/directorates", data={"name": "Streets", "lead": ann.ref}).status_code == 303
-    (place,) = administration.directorates(boss)
+    (place,) = organisation.directorates(boss)
     assert page.post("/admin/teams", data={"name": "Potholes", "directorate": str(place.id)}).status_code == 303
-    ((team,),) = [place.teams for place in administration.directorates(boss)]
+    ((team,),) = [place.teams for place in organisation.directorates(boss)]
     assert page.post("/admin/teams", data={"id": str(team.id), "name": "Holes", "directorate": str(place.id)}).status_code == 303
     text = page.get("/admin/organisation").text
     assert "Holes" in text
@@ -111,7 +111,14 @@ def test_the_council_is_arranged_on_a_page(visit: Visit, boss):
 
 def test_thresholds_and_themes_are_set_on_a_page_and_what_is_wrong_is_named(visit: Visit, boss):
     page = visit(boss, ours=True)
-    form = {"council": "Calder Vale", "answer_days": "10", "newcomer_days": "7", "burst_votes": "30", "burst_minutes": "45"}
+    form = {
+        "council": "Calder Vale",
+        "answer_days": "10",
+        "newcomer_days": "7",
+        "burst_votes": "30",
+        "burst_minutes": "45",
+        "rush_votes": "90",
+    }
     form |= {"answer_votes_public": "50", "answer_votes_staff": "10", "answer_votes_leadership": "3"}
     assert page.post("/admin/settings", data=form).status_code == 303
     now = current_settings()

@@ -7,8 +7,10 @@ import time
 import pytest
 import requests
 
+from ideas_hub.administration import suspend
 from ideas_hub.comments import comments
 from ideas_hub.ideas import Idea
+from ideas_hub.links import MailLink
 from ideas_hub.people import NOBODY, Person
 from ideas_hub.votes import cast_vote
 from ideas_hub.whole import whole_idea
@@ -91,7 +93,7 @@ def test_a_mail_scanner_that_follows_every_link_leaves_it_as_it_was(visit, mails
     assert press(person, mail.link).status_code == 303
     assert votes(ref) == 1
     assert person.get(mail.link).status_code == 410
-    assert visit().post(mail.link, headers=OURS).status_code == 400  # no token of ours
+    assert visit().post(mail.link).status_code == 400  # from no page of ours
     assert person.get(mail.link).headers["Referrer-Policy"] == "strict-origin"
     assert scanner.get("/me").status_code == 401
 
@@ -127,6 +129,20 @@ def test_who_opens_a_link_as_somebody_else_is_told_and_is_one_person_afterwards(
     press(browser, mail.link, page)
     assert "Bob" not in browser.get("/me").text
     assert [person.name for person in rows(Person, Person.email == "ann@example.org")] == ["Resident"]
+
+
+@rule
+def test_two_links_that_were_opened_in_two_tabs_can_both_be_confirmed(visit, mails):
+    ideas, browser = [make.idea(), make.idea()], visit()
+    for ref in ideas:
+        ask_to_vote(visit(), ref)
+    first, second = (mail.link for mail in mails())
+    tokens = [TOKEN.search(browser.get(link).text)[1] for link in (first, second)]
+    assert browser.post(first, data={"csrf_token": tokens[0]}, headers=OURS).status_code == 303
+    for origin in ({}, {"Origin": "null"}, {"Origin": "https://elsewhere.example"}):
+        assert browser.post(second, data={"csrf_token": tokens[1]}, headers=origin).status_code == 400
+    assert browser.post(second, data={"csrf_token": tokens[1]}, headers=OURS).status_code == 303
+    assert [votes(ref) for ref in ideas] == [1, 1]
 
 
 def test_a_comment_and_an_idea_are_shown_to_who_has_the_link_and_to_nobody_else(visit, mails):
@@ -216,6 +232,26 @@ def test_who_signs_in_by_mail_comes_back_to_the_page_they_came_from_and_to_no_ot
 
 
 @rule
+def test_a_page_whose_address_is_too_long_is_not_kept_to_come_back_to(visit, mails):
+    browser = visit()
+    press(browser, "/sign-in/email", browser.get("/sign-in").text, email="ann@example.org", next="/ideas?q=" + "x" * 100_000)
+    assert rows(MailLink)[0].act == {"then": ""}
+    assert press(browser, mails()[-1].link).location == "/ideas"
+
+
+@rule
+def test_who_is_suspended_is_told_so_by_their_link_and_nothing_of_theirs_is_done(visit, mails):
+    ref, browser, bob = make.idea(), visit(), make.resident("Bob")
+    ask_to_vote(browser, ref, make.address(bob))
+    suspend(make.admin(), bob.ref, reason="Two accounts")
+    answer = press(browser, mails()[-1].link)
+    assert answer.status_code == 409
+    assert "This account is suspended." in answer.text
+    assert votes(ref) == 0
+    assert browser.get("/me").status_code == 401
+
+
+@rule
 def test_a_link_that_came_too_late_can_be_sent_anew(visit, mails, clock):
     ref, browser = make.idea(), visit()
     ask_to_vote(browser, ref)
@@ -237,6 +273,7 @@ def test_a_vote_that_can_no_longer_be_counted_is_said_to_be_so(visit, mails):
     answer = press(browser, mails()[-1].link)
     assert answer.status_code == 409
     assert "So your vote was not counted." in answer.text
+    assert f'href="/ideas/{ref}">Read the idea' in answer.text
 
 
 # What a stranger can learn

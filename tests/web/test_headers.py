@@ -41,11 +41,12 @@ def test_every_cookie_over_https_is_of_this_host_alone_and_out_of_reach_of_scrip
     )
     assert (chosen.status_code, left.status_code) == (303, 303)
     set_by = [cookie for answer in (begun, come, chosen, left) for cookie in cookies(answer)]
-    assert {cookie.partition("=")[0] for cookie in set_by} == {"__Host-session", "theme"}
+    assert {cookie.partition("=")[0] for cookie in set_by} == {"__Host-session", "__Host-theme"}
     for cookie in set_by:
         flags = {flag.strip() for flag in cookie.split(";")[1:]}
         assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} <= flags, cookie
         assert not any(flag.startswith("Domain") for flag in flags), cookie
+    assert 'data-theme="dark"' in browser.get("/ideas", base_url=HTTPS).text
 
 
 def test_who_only_reads_gets_no_cookie_at_all(app, visit):

@@ -1,13 +1,15 @@
 """Mail through a real mail server, which goes, comes back, refuses, and speaks TLS or not."""
 
+import os
 import smtplib
 import ssl
+import time
 from email.message import EmailMessage
 
 import pytest
 from aiosmtpd.smtp import AuthResult
 
-from ideas_hub.links import ask_for_link
+from ideas_hub.links import KEPT, ask_for_link
 from ideas_hub.outbox import Mail, unsent_mails
 from ideas_hub.pending import confirm, vote_later
 from ideas_hub.settings import change_settings
@@ -146,6 +148,27 @@ def test_a_mail_server_that_forgets_us_in_the_middle_of_a_batch_gets_the_rest_la
     assert sorted(post.to for post in box.posts) == [f"a{number}@example.org" for number in range(5)]
 
 
+@pytest.mark.parametrize("answer", ["421 go away", "close"])
+def test_a_mail_over_which_the_mail_server_leaves_keeps_no_other_back(sending, box, clock, answer):
+    async def leave(server, session, envelope, address, options):
+        if address.startswith("ann@"):
+            if answer == "close":
+                server.transport.close()
+            return answer
+        envelope.rcpt_tos.append(address)
+        return "250 ok"
+
+    box.handle_RCPT = leave
+    for email in ("ann@example.org", "bob@example.org", "cat@example.org"):
+        ask(sending, email)
+    send(sending)
+    clock.goes_on(seconds=5)
+    send(sending)
+    assert sorted(post.to for post in box.posts) == ["bob@example.org", "cat@example.org"]
+    [mail] = unsent_mails()
+    assert (mail.tries, mail.due_at is None) == (1, False)
+
+
 # TLS
 
 
@@ -231,3 +254,16 @@ def test_without_a_mail_server_mails_are_files_that_only_we_can_read_and_only_a_
     assert "ann@example.org" in shown.text
     assert 'href="http://127.0.0.1:8000/sign-in/link/' in shown.text
     assert [answer.status_code for answer in hidden] == [404, 404]
+
+
+def test_mails_that_are_files_are_gone_after_three_days(hub, database_url, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    app = create_app(from_environment(environment(database_url)))
+    ask(app, "ann@example.org")
+    ask(app, "bob@example.org")
+    assert send(app) == 2
+    old, new = sorted((tmp_path / "var" / "outbox").iterdir())
+    days_ago = time.time() - KEPT.total_seconds() - 60
+    os.utime(old, (days_ago, days_ago))
+    app.extensions["postman"].way.tidy()
+    assert list((tmp_path / "var" / "outbox").iterdir()) == [new]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 from flask.testing import FlaskClient
 
+from ideas_hub.moderation import notice_rushes
 from ideas_hub.people import Actor
 from ideas_hub.sessions import make_token
 from ideas_hub.settings import change_settings
@@ -73,7 +74,7 @@ def test_a_moderator_releases_a_burst_with_a_reason_on_a_page(visit):
     ref, moderator = make.idea(title="Benches"), make.moderator()
     voters = burst(visit, ref)
     desk = visit(moderator, ours=True)
-    assert "Votes for 1 idea came in a burst" in desk.get("/me").text
+    assert "1 burst of votes waits for you" in desk.get("/me").text
     page = desk.get("/moderation/votes").text
     assert "Benches" in page
     assert not any(who.name in page for who in voters)
@@ -105,7 +106,22 @@ def test_who_was_refused_reads_why_on_their_own_page_and_nobody_else_does(visit)
 def test_the_desk_is_for_moderators(visit):
     for who in (make.resident(), make.staff(), make.leader(), make.admin()):
         assert visit(who).get("/moderation/votes").status_code == 403
-        assert "Votes that are held" not in visit(who).get("/me").text
+        assert "Votes to look at" not in visit(who).get("/me").text
+
+
+def test_a_rush_stands_on_the_desk_and_is_refused_there(visit):
+    change_settings(rush_votes=6)
+    ref, desk = make.idea(), visit(make.moderator(), ours=True)
+    for number in range(6):
+        vote(visit, ref, make.resident(), f"203.0.113.{number}")
+    assert notice_rushes() == 1
+    text = " ".join(re.sub(r"<[^>]+>", " ", desk.get("/moderation/votes").text).split())
+    assert "Votes in this rush, which count 6 Networks 6" in text
+    assert "Many people who are new voted at once" in visit().get(f"/ideas/{ref}").text
+    answer = desk.post(f"/moderation/votes/{reference(desk)}/decide", data={"to": "refused", "reason": "A shop for votes."})
+    assert answer.status_code == 303
+    assert "6 votes refused" in desk.get("/moderation/votes").text
+    assert "6 votes were refused" in visit().get(f"/ideas/{ref}").text
 
 
 def test_the_rule_is_written_with_the_numbers_that_stand(visit):

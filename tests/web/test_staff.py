@@ -8,7 +8,7 @@ import requests
 from flask import Flask
 from flask.testing import FlaskClient
 
-from events.catalogue import RightsChanged, SessionEnded
+from events.catalogue import SIGN_ON, PersonChanged, RightsChanged, SessionEnded
 from ideas_hub import db
 from ideas_hub.people import Directorate, Kind, Person, Role
 from ideas_hub.sessions import Credential, Means, start_session
@@ -78,6 +78,7 @@ def test_a_member_of_staff_comes_by_their_council_account_to_their_own_page(visi
     assert (person.email, person.kind, person.roles) == (ANN["email"], Kind.STAFF, frozenset())
     session = rows(Credential)[0]
     assert (session.means, session.until - session.made_at) == (Means.SESSION, LASTS)
+    assert "with your council account for 30 days" in browser.get("/me/sessions").text
 
 
 def test_the_provider_is_asked_as_the_protocol_has_it(visit, provider):
@@ -105,7 +106,8 @@ def test_the_same_subject_is_the_same_person_whatever_else_changes(visit, provid
         come(visit())
     again = known()
     assert (again.id, again.name, again.email) == (person.id, "Ann Lee-Hughes", "ann.hughes@calder.example")
-    assert facts == [RightsChanged(person=person.ref)]
+    of_it = PersonChanged(person=person.ref, what="name", was="", to="", by=SIGN_ON)
+    assert facts == [of_it, RightsChanged(person=person.ref)]
     with news() as facts:
         come(visit())
     assert facts == []  # nothing changed, so nobody is asked who they are
@@ -295,8 +297,10 @@ def test_a_new_key_of_the_provider_is_found_at_the_first_token_that_it_signs(vis
     assert back(browser, address).status_code == 403
 
 
-def test_a_subject_that_is_too_long_is_not_cut(visit, provider):
-    provider.now(claims={**ANN, "sub": "x" * 256})
+@pytest.mark.parametrize("subject", ["x" * 256, "", " \n", "a\0b"])
+def test_a_subject_that_could_be_somebody_elses_is_nobodys(visit, provider, subject):
+    """Who is nobody there, or has a name that we could not keep as it is, would be one person with others."""
+    provider.now(claims={**ANN, "sub": subject})
     assert come(visit()).status_code == 403
 
 
@@ -349,6 +353,17 @@ def test_many_tabs_can_begin_and_the_cookie_stays_small(visit, provider):
     assert back(browser, addresses[0]).status_code == 400
     assert back(browser, addresses[-2]).location.endswith("10")
     assert come(visit(), f"/sign-in/staff?next=/ideas?q={'x' * 4000}").location == "/me"
+
+
+def test_two_tabs_that_began_at_once_both_arrive(visit, provider):
+    browser = visit()
+    board, own = there(begin(browser, "/sign-in/staff?next=/board")), there(begin(browser))
+    assert back(browser, own).location == "/me"
+    assert back(browser, board).location == "/board"
+    again = back(browser, board)  # by the back button
+    assert again.status_code == 400
+    assert 'href="/me"' in again.text
+    assert who(browser)["name"] == "Ann Lee"
 
 
 def test_who_stops_at_the_provider_is_told_so(visit, provider):
@@ -456,9 +471,12 @@ def test_a_sign_out_over_there_ends_the_sessions_here(visit, app, provider):
         answer = provider.now(ended={"sub": ANN["sub"], "events": events, **claims})
         return app.test_client().post("/sign-in/ended", data={"logout_token": answer["ended"]})
 
-    for wrong in ({"nonce": "n"}, {"events": {}}, {"sub": None}, {"aud": "other"}, {"iss": "https://x.example"}, {"exp": -600}):
+    forged = ({"nonce": "n"}, {"events": {}}, {"sub": None}, {"aud": "other"}, {"iss": "https://x.example"})
+    for wrong in (*forged, {"exp": -600}, {"exp": None, "iat": -3600}, {"iat": None}):
         with nothing_written():
             assert told(**wrong).status_code == 400, wrong
+    with nothing_written():
+        assert told(iat=-120).status_code == 200  # sent again, after they have signed in anew
     with nothing_written():
         assert app.test_client().post("/sign-in/ended", data={"logout_token": "x"}).status_code == 400
     with news() as facts:

@@ -7,15 +7,13 @@ import marshmallow as ma
 from flask import Response
 
 from events.catalogue import VIEWS
-from ideas_hub import administration
+from ideas_hub import administration, organisation
 from ideas_hub.administration import (
     PersonFile,
     change_person,
     find_people,
     lift_suspension,
     person_file,
-    put_directorate,
-    put_team,
 )
 from ideas_hub.audit import TYPES, AuditLine, audit
 from ideas_hub.errors import Missing
@@ -106,11 +104,12 @@ class SettingsOfHub(ma.Schema):
     answer_days = ma.fields.Integer(required=True)
     newcomer_days = ma.fields.Integer(required=True)
     burst_votes = ma.fields.Integer(required=True)
+    rush_votes = ma.fields.Integer(required=True)
     burst_minutes = ma.fields.Integer(required=True)
 
 
 class AuditEntry(ma.Schema):
-    """What an admin or moderator did. `by` is null where it was done at the console."""
+    """What an admin or moderator did. `by` is null where it was done at the console, or by the council's sign-in."""
 
     position = ma.fields.Integer(required=True)
     at = ma.fields.AwareDateTime(required=True)
@@ -201,6 +200,7 @@ class SettingsChange(Body):
     answer_days = WholeNumber(*RANGES["answer_days"][:2])
     newcomer_days = WholeNumber(*RANGES["newcomer_days"][:2])
     burst_votes = WholeNumber(*RANGES["burst_votes"][:2])
+    rush_votes = WholeNumber(*RANGES["rush_votes"][:2])
     burst_minutes = WholeNumber(*RANGES["burst_minutes"][:2])
 
 
@@ -272,7 +272,7 @@ def join(body: dict[str, Any], person: str) -> Response:
 @blueprint.arguments(NoQuery, location="query")
 def directorates(query: dict[str, Any]) -> Response:
     """The directorates with their leads and teams, by name."""
-    return listing([_directorate(place) for place in administration.directorates(actor())], None)
+    return listing([_directorate(place) for place in organisation.directorates(actor())], None)
 
 
 @blueprint.put("/admin/directorates")
@@ -280,8 +280,8 @@ def directorates(query: dict[str, Any]) -> Response:
 @blueprint.arguments(NewDirectorate)
 def add_directorate(body: dict[str, Any]) -> Response:
     """Have a directorate of that name, with that lead."""
-    known = {place.name: place.id for place in administration.directorates(actor())}
-    return _directorate_reply(put_directorate(actor(), id=known.get(body["name"]), **body))
+    known = {place.name: place.id for place in organisation.directorates(actor())}
+    return _directorate_reply(organisation.put_directorate(actor(), id=known.get(body["name"]), **body))
 
 
 @blueprint.put("/admin/directorates/<directorate>")
@@ -289,7 +289,7 @@ def add_directorate(body: dict[str, Any]) -> Response:
 @blueprint.arguments(NewDirectorate)
 def change_directorate(body: dict[str, Any], directorate: str) -> Response:
     """Rename a directorate, or give it another lead ("": nobody)."""
-    return _directorate_reply(put_directorate(actor(), id=_id(directorate), **body))
+    return _directorate_reply(organisation.put_directorate(actor(), id=_id(directorate), **body))
 
 
 @blueprint.put("/admin/teams/<team>")
@@ -297,7 +297,7 @@ def change_directorate(body: dict[str, Any], directorate: str) -> Response:
 @blueprint.arguments(NewTeam)
 def change_team(body: dict[str, Any], team: str) -> Response:
     """Rename a team, or move it; with the id 0 add one. Answers with its directorate."""
-    put_team(actor(), id=_id(team) or None, **body)
+    organisation.put_team(actor(), id=_id(team) or None, **body)
     return _directorate_reply(body["directorate"])
 
 
@@ -309,7 +309,7 @@ def change_team(body: dict[str, Any], team: str) -> Response:
 @blueprint.arguments(NoQuery, location="query")
 def themes(query: dict[str, Any]) -> Response:
     """The themes, and whose lead answers for each."""
-    return listing([_theme(theme) for theme in administration.theme_files(actor())], None)
+    return listing([_theme(theme) for theme in organisation.theme_files(actor())], None)
 
 
 @blueprint.put("/admin/themes/<theme>")
@@ -317,8 +317,8 @@ def themes(query: dict[str, Any]) -> Response:
 @blueprint.arguments(ThemeChange)
 def put_theme(body: dict[str, Any], theme: str) -> Response:
     """Have a theme of that slug, with that name and the directorate of that name."""
-    administration.set_theme(actor(), theme, **body)
-    return reply(next(_theme(each) for each in administration.theme_files(actor()) if each.slug == theme))
+    organisation.set_theme(actor(), theme, **body)
+    return reply(next(_theme(each) for each in organisation.theme_files(actor()) if each.slug == theme))
 
 
 @blueprint.get("/admin/settings")
@@ -335,7 +335,7 @@ def settings(query: dict[str, Any]) -> Response:
 @blueprint.arguments(SettingsChange)
 def change_settings(body: dict[str, Any]) -> Response:
     """Set what is named; the rest stays."""
-    administration.set_settings(actor(), body)
+    organisation.set_settings(actor(), body)
     return _settings_reply()
 
 
@@ -391,16 +391,16 @@ def _id(text: str) -> int:
     return int(text)
 
 
-def _directorate(place: administration.DirectorateCard) -> dict[str, Any]:
+def _directorate(place: organisation.DirectorateCard) -> dict[str, Any]:
     teams = [{"id": team.id, "name": team.name, "people": team.people} for team in place.teams]
     return {"id": place.id, "name": place.name, "lead": person_json(place.lead), "teams": teams}
 
 
 def _directorate_reply(id: int) -> Response:
-    return reply(next(_directorate(place) for place in administration.directorates(actor()) if place.id == id))
+    return reply(next(_directorate(place) for place in organisation.directorates(actor()) if place.id == id))
 
 
-def _theme(theme: administration.ThemeFile) -> dict[str, Any]:
+def _theme(theme: organisation.ThemeFile) -> dict[str, Any]:
     return {"slug": theme.slug, "name": theme.name, "directorate": theme.directorate}
 
 

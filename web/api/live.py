@@ -95,6 +95,7 @@ DATA: Mapping[str, str] = {  # beside `idea`; those in brackets are left out whe
     "idea.answer_due": "text due",
     "idea.answer_overdue": "text due",
     "idea.votes_held": "",
+    "idea.votes_rushed": "",
     "idea.votes_released": "votes",
     "idea.votes_refused": "votes",
     "comment.posted": SAID,

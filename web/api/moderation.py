@@ -8,7 +8,7 @@ from flask import Response
 from ideas_hub.bursts import Fate
 from ideas_hub.live import person_json
 from ideas_hub.moderation import BurstCard, burst_card, bursts, refuse_votes, release_votes
-from ideas_hub.verify import recount
+from ideas_hub.recount import recount
 from web.api.asking import REASON, Blueprint, Body, NoQuery, Text, Word, words_of
 from web.api.people import Person
 from web.api.replying import listing, reply, time_json
@@ -24,12 +24,13 @@ def _said(description: str) -> dict[str, str]:
 
 
 class Burst(ma.Schema):
-    """Votes for one idea that came from one network and were held; whose they are is told to nobody."""
+    """Votes for one idea that came from one network and were held, or in a rush and count; whose they are is told to nobody."""
 
     id = ma.fields.String(required=True)
     idea = ma.fields.String(required=True)
     title = ma.fields.String(required=True)
     fate = ma.fields.String(required=True, validate=ma.validate.OneOf(FATES))
+    rush = ma.fields.Boolean(required=True, metadata=_said("Did they come from wherever, and count unless they are refused?"))
     began_at = ma.fields.AwareDateTime(required=True)
     last_at = ma.fields.AwareDateTime(required=True, allow_none=True)
     votes = ma.fields.Integer(required=True, metadata=_said("Held, or decided about"))
@@ -37,6 +38,7 @@ class Burst(ma.Schema):
     known_for_hours = ma.fields.Float(
         required=True, allow_none=True, metadata=_said("For how long half of those who cast them had been here at most")
     )
+    networks = ma.fields.Integer(required=True, metadata=_said("From how many a rush came"))
     domains = ma.fields.Integer(required=True, metadata=_said("At how many domains they have their addresses"))
     largest = ma.fields.Integer(required=True, metadata=_said("How many have theirs at the same one"))
     reason = ma.fields.String(required=True)
@@ -114,11 +116,13 @@ def _json(card: BurstCard) -> dict[str, Any]:
         "idea": card.idea,
         "title": card.title,
         "fate": card.fate.value,
+        "rush": card.rush,
         "began_at": time_json(card.began_at),
         "last_at": card.last_at and time_json(card.last_at),
         "votes": card.votes,
         "counted": card.counted,
         "known_for_hours": None if card.known_for is None else round(card.known_for.total_seconds() / 3600, 2),
+        "networks": card.networks,
         "domains": card.domains,
         "largest": card.largest,
         "reason": card.reason,

@@ -6,7 +6,7 @@ from flask.typing import ResponseReturnValue
 from ideas_hub.errors import Invalid, Missing, _
 from ideas_hub.people import Actor, Kind, Role, everybody
 from web import session
-from web.forms import Form, done, own_path, sent, wants_json
+from web.forms import Form, done, next_path, own_path, sent, wants_json
 from web.session import actor
 
 blueprint = Blueprint("sign_in", __name__)
@@ -56,9 +56,8 @@ def page(form: Form, status: int = 200) -> ResponseReturnValue:
     """The ways to sign in; where one of their forms was refused, with what is wrong in it."""
     if form.is_refused and wants_json():
         raise Invalid(form.errors)
-    following = own_path(request.values.get("next", "")) or ""
     groups = _groups(everybody()) if _is_demo() else []
-    return render_template("sign_in/page.html", form=form, groups=groups, demo=_is_demo(), next=following), status
+    return render_template("sign_in/page.html", form=form, groups=groups, demo=_is_demo(), next=next_path()), status
 
 
 def _groups(people: list[Actor]) -> list[tuple[str, list[Actor]]]:

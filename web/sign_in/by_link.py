@@ -4,9 +4,13 @@ The link's page changes nothing by being opened, for mail scanners follow links:
 that browser, and in no other. The browser that asked goes on as it was, unless the code is typed there.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from flask import Blueprint, Flask, current_app, redirect, render_template, session, url_for
 from flask.typing import ResponseReturnValue
 
+from ideas_hub.cards import IdeaCard
 from ideas_hub.errors import Invalid, Missing, RuleBroken
 from ideas_hub.links import Asked, State, ask_for_link, asked_in, link_with, renew_link
 from ideas_hub.pending import Confirmed, What, confirm, confirm_by_code, name_of
@@ -14,7 +18,7 @@ from ideas_hub.people import NOBODY, Kind
 from ideas_hub.whole import whole_idea
 from web import mail, outbox, sign_in
 from web import session as sessions
-from web.forms import Form, done, own_path, sent, wants_json
+from web.forms import Form, done, next_path, own_path, sent, wants_json
 from web.pages import stream, watched
 from web.session import actor
 
@@ -48,7 +52,7 @@ def on_its_way(browser: str) -> ResponseReturnValue:
 def ask() -> ResponseReturnValue:
     form = sent("by-email")
     try:
-        return on_its_way(ask_for_link(form.text("email"), key=key(), then=own_path(form.value("next")) or ""))
+        return on_its_way(ask_for_link(form.text("email"), key=key(), then=next_path()))
     except Invalid as refusal:
         return sign_in.page(form.refused(refusal), 422)
 
@@ -106,7 +110,10 @@ def open_link(token: str) -> ResponseReturnValue:
     try:
         confirmed = confirm(token, key=key(), staff=staff_may())
     except RuleBroken:
-        return _link(link_with(token), token, 409)
+        asked = link_with(token)
+        if asked.state is State.OPEN:  # it is not the link that is in the way
+            raise
+        return _link(asked, token, 409)
     return _signed_in(confirmed)
 
 
@@ -119,12 +126,7 @@ def again(token: str) -> ResponseReturnValue:
 
 
 def _link(asked: Asked, token: str, status: int = 200) -> ResponseReturnValue:
-    about = None
-    if asked.state is State.OPEN and "idea" in asked.act:
-        try:
-            about = whole_idea(NOBODY, asked.act["idea"]).card
-        except Missing:
-            about = None  # it went meanwhile: the page says so
+    about = _about(asked.act) if asked.state is State.OPEN else None
     name = name_of(asked.email) or asked.name
     page = render_template("sign_in/link.html", asked=asked, about=about, name=name, token=token, State=State)
     # What the page loads names it in no log: who found its address there could use it.
@@ -132,10 +134,18 @@ def _link(asked: Asked, token: str, status: int = 200) -> ResponseReturnValue:
     return page, 410 if asked.state is not State.OPEN and status == 200 else status, headers
 
 
+def _about(act: Mapping[str, Any]) -> IdeaCard | None:
+    """The idea that was voted for or commented on; None where there was none, or it went meanwhile."""
+    try:
+        return whole_idea(NOBODY, act["idea"]).card if "idea" in act else None
+    except Missing:
+        return None
+
+
 def _signed_in(confirmed: Confirmed) -> ResponseReturnValue:
     sessions.sign_in(confirmed.person)
     if confirmed.refused is not None:
-        return render_template("sign_in/not_done.html", confirmed=confirmed), 409
+        return render_template("sign_in/not_done.html", confirmed=confirmed, about=_about(confirmed.act)), 409
     return done(_landing(confirmed))
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import requests
@@ -24,6 +25,7 @@ from web.sign_in.saying import UNNAMED, address, line, roles_named
 PATIENCE = (3.0, 5.0)  # seconds to connect, and between two pieces of an answer
 LEEWAY = 60  # seconds by which two clocks may differ
 KEPT_FOR = 3600.0  # seconds
+LOGOUT_LASTS = 600  # seconds, for which the word that somebody signed out is news
 # Those whose key nobody but the provider has.
 ALGORITHMS = {f"{kind}{size}" for kind in ("RS", "PS", "ES") for size in (256, 384, 512)} | {"EdDSA"}
 NEEDED = ("issuer", "authorization_endpoint", "token_endpoint", "jwks_uri", "_loaded_at")
@@ -113,21 +115,23 @@ class Provider:
         """It names somebody once, and says when they have signed out."""
         return True
 
-    def ended(self, logout_token: str) -> tuple[str | None, str | None]:
-        """Of whom it says that their sessions have ended, and of which one of theirs. Raises Away and NotVouched."""
+    def ended(self, logout_token: str) -> tuple[str | None, str | None, datetime]:
+        """Of whom it says that their sessions have ended, which one of theirs, and those that began before when.
+
+        So a token that is sent again ends nothing that began since. Raises Away and NotVouched.
+        """
         with _believing():
             claims = self._claims({"id_token": logout_token}, nonce=None, claims_cls=_Ended)
             subject, session = claims.get("sub"), claims.get("sid")
             if BACK_CHANNEL not in claims["events"] or "nonce" in claims or not (subject or session):
                 raise NotVouched("it is no logout token")
-            return subject, session
+            if time.time() - claims["iat"] > LOGOUT_LASTS:
+                raise NotVouched("it is too old")
+            return subject, session, datetime.fromtimestamp(claims["iat"] + LEEWAY, UTC)
 
     def sign_out_url(self) -> str | None:
-        """Where one signs out over there as well; None where it has no such place, or cannot be asked."""
-        try:
-            place = self.client.load_server_metadata().get("end_session_endpoint")
-        except Away:
-            return None
+        """Where one signs out over there as well; None where it has no such place. Raises Away."""
+        place = self.client.load_server_metadata().get("end_session_endpoint")
         back = {"client_id": self.issuer.client_id, "post_logout_redirect_uri": self.home}
         return str(add_params_to_uri(place, list(back.items()))) if place else None
 
@@ -146,8 +150,8 @@ class Provider:
         return claims
 
     def _voucher(self, claims: Mapping[str, Any]) -> Voucher:
-        if len(claims["sub"]) > LONGEST_SUBJECT:
-            raise NotVouched("its subject is too long")
+        if not claims["sub"] or not claims["sub"].isprintable() or len(claims["sub"]) > LONGEST_SUBJECT:
+            raise NotVouched("its subject is empty, unprintable or too long")
         proven = claims.get("email_verified", self.issuer.proves_emails)
         named = f"{claims.get('given_name') or ''} {claims.get('family_name') or ''}"
         return Voucher(

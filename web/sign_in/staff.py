@@ -2,6 +2,8 @@
 
 import logging
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast
 
 from flask import Blueprint, Flask, Response, current_app, redirect, render_template, request, session, url_for
@@ -11,7 +13,7 @@ from ideas_hub.errors import Missing, Sentence, _
 from ideas_hub.sign_on import end_sign_ons, sign_on
 from web.config import Config, Issuer, SigningProxy
 from web.errors import SAID, problem
-from web.forms import own_path
+from web.forms import next_path
 from web.session import actor, adopt
 from web.sign_in.provider import Away, NotVouched, Provider
 from web.sign_in.proxy import Proxy
@@ -19,7 +21,7 @@ from web.whence import whence
 
 BEGUN = "begun"  # under which the browser's cookie keeps the sign-ins that it began
 MOST_BEGUN, BEGUN_LASTS = 4, 60 * 60  # in tabs of one browser, and seconds: somebody may have to find their phone first
-LONGEST_NEXT = 400  # characters of an address: browsers keep no cookie of more than 4 KB
+PATIENCE = 12.0  # seconds for all that is asked of the provider over one request, however it spreads its answers
 STATUS = {Away: 503, NotVouched: 403}
 
 SAID_OF = {
@@ -41,6 +43,7 @@ def init_app(app: Flask) -> None:
     elif isinstance(settings.staff, SigningProxy):
         by = Proxy(settings, settings.staff)
     app.extensions["staff_sign_in"] = by
+    app.extensions.setdefault("in_time", lambda _seconds, _error: nullcontext())
     app.jinja_env.globals.update(staff_sign_in=by is not None)
     app.register_blueprint(blueprint)
 
@@ -53,20 +56,26 @@ def _by() -> Provider | Proxy:
     return cast(Provider | Proxy, by)
 
 
+def _in_time() -> AbstractContextManager[object]:
+    """Raises Away where what stands in it takes too long. Only a server can cut it short: it knows how its requests wait."""
+    in_time: Callable[[float, Exception], AbstractContextManager[object]] = current_app.extensions["in_time"]
+    return in_time(PATIENCE, Away(f"it takes more than {PATIENCE:g} seconds"))
+
+
 @blueprint.get("/sign-in/staff")
 def begin() -> ResponseReturnValue:
     """Where the intranet leads to. Nothing is written: what the callback needs, the browser keeps."""
     by = _by()
     try:
-        begun = by.begin()
+        with _in_time():
+            begun = by.begin()
     except Away as away:
         return _refused(503, away)
-    following = own_path(request.args.get("next", "")) or ""
     others = list(_begun().items())[-(MOST_BEGUN - 1) :]
     kept = {
         "verifier": begun.verifier,
         "nonce": begun.nonce,
-        "next": following if len(following) <= LONGEST_NEXT else "",
+        "next": next_path(),
         "at": int(time.time()),
     }
     session[BEGUN] = dict(others) | {begun.state: kept}
@@ -80,14 +89,16 @@ def callback() -> ResponseReturnValue:
     begun = _begun().get(request.args.get("state", "")) if request.method == "GET" else None
     if begun is None or request.args.get("iss", by.issuer_url) != by.issuer_url:
         return _refused(400)
-    session[BEGUN] = {state: kept for state, kept in _begun().items() if kept is not begun}
+    session[BEGUN] = others = {state: kept for state, kept in _begun().items() if kept is not begun}
     if error := request.args.get("error"):
         return _refused(403, f"the provider answered {error!r}"[:200], STOPPED)
     try:
-        voucher = by.vouch(request.args.get("code", ""), verifier=begun["verifier"], nonce=begun["nonce"])
+        with _in_time():
+            voucher = by.vouch(request.args.get("code", ""), verifier=begun["verifier"], nonce=begun["nonce"])
     except (Away, NotVouched) as refusal:
         return _refused(STATUS[type(refusal)], refusal)
     adopt(sign_on(voucher, whence()), staff=voucher.subject)
+    session[BEGUN] = others  # which other tabs go on with
     return redirect(begun["next"] or url_for("me.page"))
 
 
@@ -97,7 +108,7 @@ def signed_out() -> ResponseReturnValue:
     by = _by()
     if actor().is_somebody:
         return redirect(url_for("sign_in.sign_out"))
-    return render_template("sign_in/signed_out.html", everywhere=by.sign_out_url())
+    return render_template("sign_in/signed_out.html", everywhere=_sign_out_url(by))
 
 
 @blueprint.post("/sign-in/ended")
@@ -107,15 +118,25 @@ def ended() -> ResponseReturnValue:
     if not isinstance(by, Provider):
         raise Missing
     try:
-        subject, there = by.ended(request.form.get("logout_token", ""))
+        with _in_time():
+            subject, there, begun_before = by.ended(request.form.get("logout_token", ""))
     except Away as away:
         logger.warning("a sign-out over there could not be checked: %s", away)
         return problem(503, Sentence(SAID[503]))
     except NotVouched as wrong:
         logger.warning("somebody sent a sign-out that cannot be believed: %s", wrong)
         return problem(400, Sentence(SAID[400]))
-    end_sign_ons(by.issuer_url, subject=subject, session_there=there)
+    end_sign_ons(by.issuer_url, subject=subject, session_there=there, begun_before=begun_before)
     return "", 200
+
+
+def _sign_out_url(by: Provider | Proxy) -> str | None:
+    """Where one signs out over there; None where there is no such place, or it cannot be asked."""
+    try:
+        with _in_time():
+            return by.sign_out_url()
+    except Away:
+        return None
 
 
 def _begun() -> dict[str, dict[str, Any]]:
