@@ -180,6 +180,12 @@ def test_references_are_all_that_an_event_can_carry() -> None:
 # The schema
 
 
+def test_each_migration_has_a_number_of_its_own() -> None:
+    """Two of one number are two ends: nothing can be migrated, and no test can run."""
+    numbers = [file.name[:4] for file in (ROOT / "migrations/versions").glob("[0-9]*.py")]
+    assert len(numbers) == len(set(numbers))
+
+
 def test_the_migrations_make_the_schema_that_the_models_describe(hub) -> None:
     with hub.engine.connect() as connection:
 
