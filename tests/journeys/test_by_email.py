@@ -20,8 +20,8 @@ def mails(server: Server, number: int) -> list[Post]:
     return in_folder(server.folder)
 
 
-def fits(page: Page) -> bool:
-    return page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+def until_fits(page: Page) -> None:
+    page.wait_for_function("() => document.documentElement?.scrollWidth <= innerWidth")
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with JavaScript", "without"])
@@ -33,14 +33,14 @@ def test_a_vote_on_a_phone_is_confirmed_in_another_browser_and_the_number_moves_
     phone.goto("/ideas")
     phone.click(f"#vote-{town.benches} a.vote")
     phone.wait_for_url("**/vote/by-email*")
-    assert fits(phone)
+    until_fits(phone)
     phone.fill("[name=email]", "Ann@Example.org")
     phone.get_by_role("main").get_by_role("button", name="Vote").click()
     phone.wait_for_url("**/sign-in/sent")
     assert "ann@example.org" in phone.inner_text("main")
-    assert fits(phone)
+    until_fits(phone)
     if scripts:
-        phone.wait_for_function("document.querySelector('[data-live-sign]').classList.contains('live--on')")
+        phone.wait_for_function("() => document.querySelector('[data-live-sign]').classList.contains('live--on')")
         assert phone.evaluate(VOTES, town.benches) == "3"
     reader = watch(hub, f"/ideas/{town.benches}")
     [mail] = mails(hub, 1)
@@ -55,7 +55,7 @@ def test_a_vote_on_a_phone_is_confirmed_in_another_browser_and_the_number_moves_
     assert other.inner_text(f"[data-topic='idea:{town.benches}'] [data-fact=votes]") == "4"
     reader.until_votes(town.benches, 4)
     if scripts:
-        phone.wait_for_function(f"({VOTES})('{town.benches}') === '4'")
+        phone.wait_for_function(f"() => ({VOTES})('{town.benches}') === '4'")
     else:
         phone.reload()
         assert phone.inner_text(f"[data-topic='idea:{town.benches}'] [data-fact=votes]") == "4"
@@ -86,7 +86,7 @@ def test_a_comment_is_written_first_and_appears_for_everybody_when_it_was_confir
     reader = watch(hub, f"/ideas/{town.benches}")
     phone = visitor(hub.url, java_script_enabled=scripts, **PHONE)
     phone.goto(f"/ideas/{town.benches}")
-    assert fits(phone)
+    until_fits(phone)
     form = "#say form"
     phone.fill(f"{form} [name=body]", "My mother would walk there again.")
     phone.click(f"{form} button")
@@ -111,7 +111,7 @@ def test_a_newcomer_posts_an_idea_in_the_demo_and_follows_the_link_that_the_demo
     hub = server()
     phone = visitor(hub.url, **PHONE)
     phone.goto("/ideas/new")
-    assert fits(phone)
+    until_fits(phone)
     for name, text in {"title": "Lend us the minibus", "problem": "It stands still.", "proposal": "Lend it."}.items():
         phone.fill(f"#post [name={name}]", text)
     phone.fill("#post [name=name]", "Ann")
@@ -121,7 +121,7 @@ def test_a_newcomer_posts_an_idea_in_the_demo_and_follows_the_link_that_the_demo
     mails(hub, 1)
     phone.get_by_role("main").get_by_role("link", name="Read it here").click()
     phone.wait_for_url("**/outbox*")
-    assert fits(phone)
+    until_fits(phone)
     phone.click("main a[href*='/sign-in/link/']")
     phone.wait_for_url("**/sign-in/link/*")
     assert "Lend us the minibus" in phone.inner_text("main")
@@ -141,6 +141,6 @@ def test_what_was_typed_is_put_back_after_a_crash_but_not_whose_it_was(
     for name, text in {"body": "Half a thought", "name": "Ann", "email": "ann@example.org"}.items():
         library.fill(f"#say form [name={name}]", text)
     library.reload()
-    library.wait_for_function("document.querySelector('#say form [name=body]').value === 'Half a thought'")
+    library.wait_for_function("() => document.querySelector('#say form [name=body]').value === 'Half a thought'")
     assert [library.input_value(f"#say form [name={name}]") for name in ("name", "email")] == ["", ""]
     assert "ann@example.org" not in library.evaluate("JSON.stringify(localStorage)")

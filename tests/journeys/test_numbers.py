@@ -32,7 +32,7 @@ def page(offline: Offline) -> Page:
 def test_the_first_change_is_shown_at_once_the_last_one_wins_and_few_are_between(page: Page):
     page.evaluate("() => { for (let votes = 2; votes <= 1000; votes += 1) take(votes, votes) }")
     assert page.evaluate("number.textContent") == "2"
-    page.wait_for_function("number.textContent === '1,000'", timeout=2_000)
+    page.wait_for_function("() => number.textContent === '1,000'", timeout=2_000)
     assert page.evaluate("shown") == ["2", "1,000"]
 
 
@@ -42,13 +42,13 @@ def test_an_older_number_never_takes_the_place_of_a_newer_one(page: Page):
     page.evaluate("() => { number.closest('article').dataset.version = 90; number.textContent = '9'; take(8, 80) }")
     assert page.evaluate("number.textContent") == "9"
     page.evaluate("() => { facts.forget(); number.closest('article').removeAttribute('data-version'); take(3, 1) }")
-    page.wait_for_function("number.textContent === '3'", timeout=2_000)
+    page.wait_for_function("() => number.textContent === '3'", timeout=2_000)
 
 
 def test_what_changed_is_marked_for_a_moment(page: Page):
     page.evaluate("take(2, 2)")
     assert page.evaluate("number.className") == "is-changed"
-    page.wait_for_function("number.className === ''", timeout=3_000)
+    page.wait_for_function("() => number.className === ''", timeout=3_000)
 
 
 @pytest.mark.sqlite_only  # the database has no part in it

@@ -100,6 +100,6 @@ def test_what_breaks_the_policy_is_noticed_and_does_nothing(hub, server, listeni
       script.src = "https://elsewhere.example/x.js";
       document.body.append(script);
     }""")
-    page.wait_for_function("window.violations.length >= 3")
+    page.wait_for_function("() => window.violations.length >= 3")
     assert page.evaluate("window.ran") is None
     assert {breach.partition(":")[0] for breach in page.evaluate("window.violations")} >= {"style-src-attr", "script-src-elem"}

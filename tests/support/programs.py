@@ -39,7 +39,10 @@ class Program:
         return f"{self.name} is not installed (Debian: apt-get install {self.package})"
 
 
-CHROMIUM = Program("Chromium", ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"), "chromium")
+WITHOUT_A_SCREEN = "chromium-headless-shell"  # the same Chromium, and pages come in a third of the time
+CHROMIUM = Program(
+    "Chromium", (WITHOUT_A_SCREEN, "chromium", "chromium-browser", "google-chrome", "google-chrome-stable"), "chromium"
+)
 POSTGRESQL = Program("PostgreSQL", ("postgres",), "postgresql")
 REDIS = Program("Redis", ("redis-server",), "redis-server")
 NGINX = Program("nginx", ("nginx",), "nginx-light")
@@ -48,6 +51,12 @@ CURL = Program("curl", ("curl",), "curl")
 CC = Program("A C compiler", ("cc",), "build-essential")
 STRACE = Program("strace", ("strace",), "strace")
 PROGRAMS = (CHROMIUM, POSTGRESQL, REDIS, NGINX, NODE, CURL, CC, STRACE)
+
+
+def is_offered(package: str) -> bool:
+    """Whether Debian's packages of this machine are known to hold it."""
+    known = shutil.which("apt-cache")
+    return known is not None and subprocess.run([known, "show", package], capture_output=True).returncode == 0
 
 
 def install(packages: list[str]) -> None:
@@ -64,5 +73,8 @@ def install(packages: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    if missing := [program.package for program in PROGRAMS if not program.find()]:
+    missing = [program.package for program in PROGRAMS if not program.find()]
+    if not shutil.which(WITHOUT_A_SCREEN) and is_offered(WITHOUT_A_SCREEN):
+        missing = [package for package in missing if package != CHROMIUM.package] + [WITHOUT_A_SCREEN]
+    if missing:
         install(missing)
