@@ -12,7 +12,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from events import log
-from events.catalogue import AUDIT, AUDITED, SIGN_ON
+from events.catalogue import AUDIT, AUDITED, SIGN_ON, ThemeChanged
 from ideas_hub.administration import Suspension
 from ideas_hub.bursts import Burst
 from ideas_hub.db import reading
@@ -51,7 +51,7 @@ SENTENCES: Mapping[str, str] = {
     "hub.setting_changed burst_minutes": _("Minutes within which votes are a burst: from %(was)s to %(to)s."),
     "votes.decided": _("Votes for “%(idea)s” that were held: %(to)s."),
 }
-NONE = Sentence(_("none"))
+NONE, NOBODY = Sentence(_("none")), Sentence(_("nobody"))
 NOT_SOMEBODY = {"": Sentence(_("the console")), SIGN_ON: Sentence(_("the council’s sign-in"))}  # who else does something
 TYPES = tuple(kind.type for kind in AUDITED)
 
@@ -125,9 +125,12 @@ class _Named:
         """What the sentence says in a place: a name where the log has a reference or a number."""
         value = data.get(name, "")
         if name in ("person", "into") or (name in ("was", "to") and data.get("what") == "lead"):
-            return self.people[value].name if value in self.people else NONE
+            return self.people[value].name if value in self.people else NOBODY
         if name in ("was", "to") and data.get("what") in ("team", "directorate"):
-            return (self.teams if data["what"] == "team" else self.places).get(value) or NONE
+            nothing = NOBODY if type == ThemeChanged.type else NONE
+            return (self.teams if data["what"] == "team" else self.places).get(value) or nothing
+        if name in ("was", "to") and data.get("what") == "roles":
+            return ", ".join(value.split()) or NONE
         if name in ("directorate", "team"):
             return (self.places if name == "directorate" else self.teams).get(str(value)) or NONE
         if name == "theme":

@@ -91,7 +91,7 @@ def test_an_admin_changes_what_somebody_is_and_the_log_says_what_without_names(b
     )
     with reading() as session:
         assert "Annie" not in repr(session.execute(sa.select(log.event_table)).all())
-    assert "Annie: from the roles none to moderator sponsor." in said(boss)
+    assert "Annie: from the roles none to moderator, sponsor." in said(boss)
     assert "Annie: from the team none to Potholes." in said(boss)
 
 
@@ -206,7 +206,7 @@ def test_an_admin_arranges_teams_directorates_and_their_leads(boss):
     assert said(boss)[:7] == [
         "The team Holes moved from Streets to Water.",
         "The team Holes got this name.",
-        "The directorate Streets: led by none, now by Ann.",
+        "The directorate Streets: led by nobody, now by Ann.",
         "The directorate Streets got this name.",
         "The team Holes was added.",
         "The directorate Water was added.",
@@ -240,7 +240,7 @@ def test_an_admin_sets_thresholds_and_themes_and_the_log_says_from_what_to_what(
     organisation.set_theme(boss, "streets", name="Streets", directorate="Roads")
     assert (current_settings().answer_days, current_settings().burst_votes, current_settings().council) == (10, 30, "Calder Vale")
     assert said(boss)[:6] == [
-        "The theme Streets: answered for by none, now by Roads.",
+        "The theme Streets: answered for by nobody, now by Roads.",
         "The theme Streets was added.",
         "Votes that oblige an answer (of all, of staff, of leaders): from 100 25 5 to 50 5 2.",
         "The council got another name.",
@@ -284,7 +284,7 @@ def test_what_is_done_at_the_console_and_by_the_councils_sign_in_stands_there_to
         ("Eve was added: staff.", None, "the console"),
         ("Eve: from the team none to Mowing.", None, "the console"),
         ("Eve: from the roles none to admin.", None, "the console"),
-        ("The directorate Parks: led by none, now by Eve.", None, "the console"),
+        ("The directorate Parks: led by nobody, now by Eve.", None, "the console"),
         ("The directorate Streets was added.", None, "the console"),
         ("The team Mowing moved from Parks to Streets.", None, "the console"),
         ("Eve: from the roles admin to none.", None, "the console"),
