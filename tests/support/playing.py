@@ -1,6 +1,7 @@
 """The demo council at work: `flask demo --play` in a process of its own."""
 
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ def playing(database_url: str, base_url: str, folder: Path, *words: str) -> Iter
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests that run behind a shell do not hear it
     ) as process:
         try:
             yield process
