@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import eventlet
-from engineio.packet import Packet
+from engineio.packet import MESSAGE, Packet
 from eventlet.queue import Empty, LightQueue
 
 from events.stream import text
@@ -52,11 +52,11 @@ class Outbox:
         """From now on all goes to the wire, beginning with what was not fetched."""
         waiting, self.polled, self.wire = self.polled, None, wire
         while waiting and not waiting.empty():
-            packet, frame = waiting.get(False)
+            packet, frames = waiting.get(False)
             if packet is None:
                 self._end()
             else:
-                wire.write(encode(packet), [frame] if frame else None)
+                wire.write(encode(packet), frames)
 
     # engine.io's side
 
@@ -64,10 +64,12 @@ class Outbox:
         """A packet to this client alone; None ends it."""
         if packet is None:
             self._end()
-        elif self.wire:
-            self.wire.write(encode(packet))
+            return
+        frames = () if _says_nothing(packet) else None
+        if self.wire:
+            self.wire.write(encode(packet), frames)
         else:
-            self._keep(packet)
+            self._keep(packet, frames)
 
     def get(self, block: bool = True, timeout: float | None = None) -> Packet | None:
         """The next packet for who polls; None when it is over. Raises Empty."""
@@ -82,10 +84,10 @@ class Outbox:
     def join(self) -> None:
         """Wait for nobody: a reader who never reads would keep us for ever."""
 
-    def _keep(self, packet: Packet, frame: Frame | None = None) -> None:
+    def _keep(self, packet: Packet, frames: Sequence[Frame] | None) -> None:
         if self.polled is None or self.is_over:
             return
-        self.polled.put((packet, frame))
+        self.polled.put((packet, frames))
         if self.polled.qsize() > MOST_PACKETS or sum(len(kept.encode()) for kept, _ in self.polled.queue) > MOST_BYTES:
             self.cut()
 
@@ -94,7 +96,7 @@ class Outbox:
         if self.wire:
             self.wire.end()
         elif self.polled is not None:
-            self.polled.put((None, None))
+            self.polled.put((None, ()))
 
     # The gateway's side
 
@@ -105,7 +107,7 @@ class Outbox:
         frames, self.fresh = self.fresh, []
         if self.wire is None:
             for frame in frames:
-                self._keep(frame.packet, frame)
+                self._keep(frame.packet, [frame])
             return last, joined
         if frames != last:
             joined = frames[0].wire if len(frames) == 1 else b"".join(frame.wire for frame in frames)
@@ -137,7 +139,7 @@ class Outbox:
         if self.wire:
             waiting = [frames for _, frames in self.wire.waiting] or [None] * self.wire.is_behind()
         else:
-            waiting = [[frame] if frame else None for _, frame in self.polled.queue] if self.polled else []
+            waiting = [frames for _, frames in self.polled.queue] if self.polled else []
         for frames in (*waiting, self.fresh):
             if frames is None or any(frame.is_about(subject) for frame in frames):
                 return self.cut()
@@ -152,9 +154,14 @@ class Outbox:
             while self.polled and not self.polled.empty():
                 self.polled.get(False)
             if self.polled:
-                self.polled.put((None, None))
+                self.polled.put((None, ()))
             if self.client:  # not now: whoever sends is in the middle of sending to many
                 eventlet.spawn_n(self.client.close, wait=False, abort=True, reason=self.client.server.reason.TRANSPORT_ERROR)
+
+
+def _says_nothing(packet: Packet) -> bool:
+    """Is it of engine.io's own, or only lets somebody in? Of other answers nobody knows what they are about."""
+    return packet.packet_type != MESSAGE or str(packet.data).startswith("0")
 
 
 def flush(outboxes: Iterable[Outbox]) -> None:

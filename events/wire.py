@@ -69,7 +69,7 @@ class Wire(RFC6455WebSocket):
         self.raw = self.socket.fd
         if UNSENT:
             self.raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MOST_UNSENT)
-        self.waiting: deque[tuple[bytes, Sequence[Frame] | None]] = deque()  # of what is not of ours the frames are None
+        self.waiting: deque[tuple[bytes, Sequence[Frame] | None]] = deque()  # frames are None where nobody knows
         self.waiting_bytes = self.waiting_packets = 0
         self.too_much_since: float | None = None
         self.is_cut = self.is_ending = False

@@ -1,6 +1,6 @@
 """Who never reads is cut off soon, and costs little. Each time on a server that nobody was at before: its memory is measured."""
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import pytest
 
@@ -55,7 +55,7 @@ def test_who_never_reads_is_cut_and_costs_little(hub, server, size, figure, leng
             sent += 40
             heard(watcher, 100 + sent)
             for client in ponging:
-                if not is_cut(client.socket):
+                with suppress(OSError):  # it may be cut at this moment
                     client.say("3")
             most = max(most, memory(running.process.pid))
             assert sent < 20_000

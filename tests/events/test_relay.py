@@ -12,7 +12,7 @@ from events.stream import Cursor
 from ideas_hub.audiences import change_idea, hide_idea
 from ideas_hub.clock import now
 from ideas_hub.db import record, record_imported, transaction
-from ideas_hub.people import add_person
+from ideas_hub.people import Kind, add_person
 from ideas_hub.votes import cast_vote
 from tests import make
 from tests.support.told import cursor, replay, stream
@@ -133,7 +133,7 @@ def test_facts_of_the_ledger_are_told_to_nobody(rooms):
     ref = make.idea()
     rooms.step()
     cast_vote(make.staff(), ref)
-    add_person("ann@example.org", name="Ann", kind="resident")
+    add_person("ann@example.org", name="Ann", kind=Kind.RESIDENT)
     assert not [message for message, _, _ in rooms.step() if message == "event"]
     assert rooms.stream.delivered == rooms.stream.head()
 

@@ -4,7 +4,7 @@ from contextlib import nullcontext
 
 import eventlet
 import pytest
-from engineio.packet import MESSAGE, Packet
+from engineio.packet import MESSAGE, NOOP, PING, Packet
 from eventlet.semaphore import Semaphore
 from eventlet.websocket import FailedConnectionError, RFC6455WebSocket
 from hypothesis import given
@@ -108,7 +108,23 @@ def test_what_waits_about_a_subject_ends_the_line(subject, is_over, place):
     if place == "fresh":
         outbox.fresh.append(frame)
     else:
-        outbox._keep(frame.packet, frame)
+        outbox._keep(frame.packet, [frame])
     outbox.forget(subject)
     assert (outbox.is_over, bool(outbox.fresh)) == (is_over, place == "fresh" and not is_over)
     assert polled(outbox) == ([None] if is_over else [frame.packet] if place == "polled" else [])
+
+
+@pytest.mark.parametrize("packet", [Packet(NOOP), Packet(PING), Packet(MESSAGE, '0/live,{"sid":"x"}')])
+def test_what_says_nothing_of_anybody_may_wait_whoever_is_forgotten(packet):
+    outbox = Outbox()
+    outbox.put(packet)
+    outbox.forget("people/x")
+    outbox.forget()
+    assert polled(outbox) == [packet]
+
+
+def test_an_answer_that_was_not_fetched_ends_the_line_whoever_is_forgotten():
+    outbox = Outbox()
+    outbox.put(Packet(MESSAGE, '3/live,1[{"ok":true}]'))
+    outbox.forget("people/x")
+    assert polled(outbox) == [None]

@@ -11,7 +11,7 @@ from ideas_hub.settings import change_settings
 from ideas_hub.votes import cast_vote
 from tests import make
 from tests.journeys.conftest import Town, Watch
-from tests.journeys.test_by_email import PHONE, fits
+from tests.journeys.test_by_email import PHONE, until_fits
 from tests.support.browser import Visitors
 from tests.support.hub import Server
 
@@ -66,7 +66,7 @@ def test_a_moderator_releases_a_burst_by_the_keyboard_and_the_number_moves_in_an
     assert "Nothing waits" not in desk.inner_text("h1")
     desk.get_by_role("link", name="Look and decide").press("Enter")
     desk.wait_for_url("**/moderation/votes")
-    assert fits(desk)
+    until_fits(desk)
     decide(desk, "released", "The library had a stall.", "Tab")  # past the box that is for refusing
     desk.wait_for_selector(f"text={HELD} votes released")
     assert "The library had a stall." in desk.inner_text("main")
@@ -94,7 +94,7 @@ def test_a_moderator_refuses_a_burst_with_those_before_it_and_its_voters_read_wh
     voter = visitor(hub.url, burst[-1].ref, java_script_enabled=scripts, **PHONE)
     voter.goto("/me/votes")
     assert "All of them were made by one program." in voter.inner_text("main")
-    assert fits(voter)
+    until_fits(voter)
 
 
 @pytest.mark.sqlite_only  # the database has no part in it
