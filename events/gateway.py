@@ -169,10 +169,13 @@ class Gateway(Namespace):
         return self.gathered[names]
 
     def _put(self, frame: Frame, outboxes: list[Outbox]) -> None:
+        before: tuple[Frame, ...] | None = None
         for outbox in outboxes:
-            if not outbox.fresh:
+            if outbox.fresh is not before:
+                before, after = outbox.fresh, (*outbox.fresh, frame)
+            if not before:
                 self.fresh.append(outbox)
-            outbox.fresh.append(frame)
+            outbox.fresh = after
 
     def flush(self) -> None:
         outboxes, self.fresh = self.fresh, []

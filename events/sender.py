@@ -40,11 +40,13 @@ class Outbox:
     While somebody polls, packets wait here to be fetched. From an upgrade on they go straight to the wire.
     """
 
+    __slots__ = ("client", "fresh", "held", "is_over", "polled", "wire")
+
     def __init__(self, *_: Any, **__: Any) -> None:
         self.client: Any = None  # engine.io's socket, once somebody has told us
         self.wire: Wire | None = None
         self.polled: LightQueue | None = LightQueue()
-        self.fresh: list[Frame] = []  # what `flush` will send
+        self.fresh: tuple[Frame, ...] = ()  # what `flush` will send; those to whom the same was said share one
         self.held = 0  # how many answers have to go out before what is fresh
         self.is_over = False
 
@@ -100,16 +102,16 @@ class Outbox:
 
     # The gateway's side
 
-    def flush(self, last: list[Frame], joined: bytes) -> tuple[list[Frame], bytes]:
+    def flush(self, last: tuple[Frame, ...], joined: bytes) -> tuple[tuple[Frame, ...], bytes]:
         """Send what is fresh. Takes and returns what was joined last: most are sent the same as the one before them."""
         if self.held or not self.fresh:
             return last, joined
-        frames, self.fresh = self.fresh, []
+        frames, self.fresh = self.fresh, ()
         if self.wire is None:
             for frame in frames:
                 self._keep(frame.packet, [frame])
             return last, joined
-        if frames != last:
+        if frames is not last:
             joined = frames[0].wire if len(frames) == 1 else b"".join(frame.wire for frame in frames)
         self.wire.write(joined, frames)
         return frames, joined
@@ -128,7 +130,7 @@ class Outbox:
     def _release(self, telling: AbstractContextManager[Any]) -> None:
         with telling:
             self.held -= 1
-            self.flush([], b"")
+            self.flush((), b"")
 
     def forget(self, subject: str | None = None) -> None:
         """Not a byte about that subject, or about any, goes out from now on: who still waits for some is cut off, and comes back.
@@ -146,7 +148,7 @@ class Outbox:
 
     def cut(self) -> None:
         """Drop all that waits, and end the connection."""
-        self.fresh = []
+        self.fresh = ()
         if self.wire:
             self.wire.cut()
         elif not self.is_over:
@@ -166,7 +168,7 @@ def _says_nothing(packet: Packet) -> bool:
 
 def flush(outboxes: Iterable[Outbox]) -> None:
     """Send what is fresh in each of them, in one piece for each."""
-    last: list[Frame] = []
+    last: tuple[Frame, ...] = ()
     joined = b""
     for outbox in outboxes:
         last, joined = outbox.flush(last, joined)

@@ -64,6 +64,8 @@ def encode(packet: Packet) -> bytes:
 class Wire(RFC6455WebSocket):
     """A websocket on which nobody waits: `write` sends what the socket takes, and the rest as soon as it takes more."""
 
+    __slots__ = ("is_cut", "is_ending", "raw", "too_much_since", "waiting", "waiting_bytes", "waiting_packets")
+
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.raw = self.socket.fd

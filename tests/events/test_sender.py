@@ -68,7 +68,7 @@ def test_what_is_fresh_is_held_until_the_last_answer_that_must_come_before_it():
     outbox, frame = Outbox(), Frame("/live", "event", "{}")
     outbox.hold()
     outbox.hold()
-    outbox.fresh.append(frame)
+    outbox.fresh = (frame,)
     outbox._release(nullcontext())
     assert polled(outbox) == []
     outbox._release(nullcontext())
@@ -106,7 +106,7 @@ def test_a_tally_of_before_is_not_said_behind_an_answer_that_is_on_its_way():
 def test_what_waits_about_a_subject_ends_the_line(subject, is_over, place):
     outbox, frame = Outbox(), Frame("/live", "event", '"Zebra"', ["ideas/x"])
     if place == "fresh":
-        outbox.fresh.append(frame)
+        outbox.fresh = (frame,)
     else:
         outbox._keep(frame.packet, [frame])
     outbox.forget(subject)
