@@ -17,6 +17,7 @@ from ideas_hub.clock import now
 from ideas_hub.db import Base, record, transaction
 from ideas_hub.errors import Clash, Missing, _
 from ideas_hub.people import Kind, Person, Role, RoleHeld, described, find_or_add_team, note_changes, person_with
+from ideas_hub.privacy import come_back
 from ideas_hub.sessions import NOWHERE, Credential, Means, Whence, end_all, grant
 
 LASTS = timedelta(hours=12)  # a working day: who was shut out there is shut out here on the next
@@ -56,16 +57,18 @@ class Voucher:
 # Commands
 
 
-def sign_on(voucher: Voucher, whence: Whence = NOWHERE) -> str:
+def sign_on(voucher: Voucher, whence: Whence = NOWHERE, *, key: str) -> str:
     """Sign in whom the council's sign-in vouches for, and return the secret that their browser keeps.
 
     Who comes for the first time is whoever has that address, unless they come by another subject already; else somebody
-    new. Name, address, team and roles are as the voucher says. Raises Clash where they come twice at the same moment.
+    new. Name, address, team and roles are as the voucher says. Who had left with that address has their votes again; `key`
+    is what they were disguised with. Raises Clash where they come twice at the same moment.
     """
     try:
         with transaction() as session:
             person = _known(session, voucher) or _joined(session, voucher)
             _follow(session, person, voucher)
+            person = come_back(session, person, key)
             return grant(session, person, Means.SESSION, LASTS, whence, provider_session=voucher.session)
     except IntegrityError as clash:
         raise Clash(_("Somebody signed in as you at the same moment. Try again.")) from clash

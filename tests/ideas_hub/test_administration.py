@@ -276,7 +276,7 @@ def test_what_is_done_at_the_console_and_by_the_councils_sign_in_stands_there_to
     add_person("eve@example.org", name="Eve", kind=Kind.STAFF, team="Mowing", directorate="Streets")
     name_lead("Parks", "eve@example.org")  # is it already
     voucher = Voucher("https://sso", "e1", "Eve", "eve@example.org", roles=frozenset({Role.LEADER}))
-    sign_on(replace(voucher, decides=frozenset({Role.LEADER})))
+    sign_on(replace(voucher, decides=frozenset({Role.LEADER})), key="k")
     lines = list(reversed(audit(boss)[0]))
     assert [(str(line.sentence), line.by, str(line.elsewhere)) for line in lines][2:] == [
         ("The directorate Parks was added.", None, "the console"),

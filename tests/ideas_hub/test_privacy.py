@@ -15,6 +15,7 @@ from ideas_hub.pending import confirm, vote_later
 from ideas_hub.people import NOBODY, Person, change_name
 from ideas_hub.privacy import CLOSED_FOR_GOOD, Departure, forget_departures, leave
 from ideas_hub.sessions import Means, identify, make_token, start_session
+from ideas_hub.sign_on import Voucher, sign_on
 from ideas_hub.stages import MOVES
 from ideas_hub.votes import Vote, VoterKey, cast_vote
 from ideas_hub.whole import whole_idea
@@ -72,6 +73,18 @@ def test_who_comes_back_has_their_votes_again_and_no_name(hub):
     again = confirm(delivered()[0][0], key=KEY).person
     assert again != first
     assert whole_idea(make.actor(again), ref).card.voted
+    assert rows(Departure) == []
+
+
+def test_who_left_and_comes_back_by_the_council_s_sign_in_has_no_second_vote(hub):
+    ann, idea = make.resident(), make.idea()
+    email = make.address(ann)
+    cast_vote(ann, idea)
+    leave(ann, key=KEY)
+    secret = sign_on(Voucher(issuer="https://sso", subject="a", name="Ann Lee", email=email), key=KEY)
+    staff = identify(secret, Means.SESSION).actor
+    cast_vote(staff, idea)
+    assert make.row(idea).votes == len(rows(Vote)) == 1
     assert rows(Departure) == []
 
 

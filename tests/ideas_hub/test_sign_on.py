@@ -19,7 +19,7 @@ def test_many_first_sign_ins_at_the_same_moment_are_one_person(hub):
 
     def come(_: int) -> bool:
         try:
-            sign_on(ANN)
+            sign_on(ANN, key="k")
         except Clash:
             return False
         return True
@@ -36,11 +36,11 @@ def test_a_role_that_is_given_or_taken_is_told_and_nothing_else_is(hub):
     of_it = frozenset({Role.LEADER})
     leader = replace(ANN, roles=of_it, decides=of_it)
     plain = replace(ANN, email=None, decides=of_it)
-    sign_on(ANN)
+    sign_on(ANN, key="k")
     (person,) = rows(Person)
     for voucher, told in ((leader, True), (leader, False), (plain, True), (plain, False), (ANN, False)):
         with news() as facts:
-            secret = sign_on(voucher)
+            secret = sign_on(voucher, key="k")
         was, to = ("", "leader") if voucher is leader else ("leader", "")
         changed = PersonChanged(person=person.ref, what="roles", was=was, to=to, by=SIGN_ON)
         assert facts == ([changed, RightsChanged(person=person.ref)] if told else [])
@@ -49,13 +49,13 @@ def test_a_role_that_is_given_or_taken_is_told_and_nothing_else_is(hub):
 
 
 def test_the_same_subject_of_another_issuer_is_somebody_else(hub):
-    sign_on(ANN)
-    sign_on(Voucher(issuer="https://other", subject=ANN.subject, name="Another Ann"))
+    sign_on(ANN, key="k")
+    sign_on(Voucher(issuer="https://other", subject=ANN.subject, name="Another Ann"), key="k")
     assert [person.name for person in rows(Person)] == ["Ann Lee", "Another Ann"]
 
 
 def test_forgetting_by_what_somebody_comes_is_harmless_twice_and_refused_for_nobody(hub):
-    sign_on(ANN)
+    sign_on(ANN, key="k")
     forget_sign_on("ANN@calder.example")
     assert rows(SignOn) == []
     with nothing_written():
@@ -65,12 +65,12 @@ def test_forgetting_by_what_somebody_comes_is_harmless_twice_and_refused_for_nob
 
 
 def test_tokens_of_who_has_not_come_for_a_month_end_and_no_others(hub, clock):
-    sign_on(ANN)
-    sign_on(replace(ANN, subject="b1", name="Bob", email="bob@calder.example"))
+    sign_on(ANN, key="k")
+    sign_on(replace(ANN, subject="b1", name="Bob", email="bob@calder.example"), key="k")
     cat = make.address(make.staff("Cat"))  # who never came by it
     tokens = [make_token(email, 365) for email in ("ann@calder.example", "bob@calder.example", cat)]
     clock.goes_on(seconds=SEEN_WITHIN.total_seconds() - 60)
-    session = sign_on(ANN)
+    session = sign_on(ANN, key="k")
     with nothing_written():
         assert end_forsaken_tokens() == 0
     clock.goes_on(minutes=2)
@@ -82,8 +82,8 @@ def test_tokens_of_who_has_not_come_for_a_month_end_and_no_others(hub, clock):
 
 
 def test_a_session_that_ended_over_there_ends_here_and_no_other(hub):
-    sign_on(ANN)
-    other = sign_on(Voucher(issuer="https://other", subject="b", name="Bob", session="s1"))
+    sign_on(ANN, key="k")
+    other = sign_on(Voucher(issuer="https://other", subject="b", name="Bob", session="s1"), key="k")
     with nothing_written():
         assert end_sign_ons("https://sso", session_there="s2") == 0
         assert end_sign_ons("https://sso", subject="b") == 0

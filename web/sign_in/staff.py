@@ -97,7 +97,7 @@ def callback() -> ResponseReturnValue:
             voucher = by.vouch(request.args.get("code", ""), verifier=begun["verifier"], nonce=begun["nonce"])
     except (Away, NotVouched) as refusal:
         return _refused(STATUS[type(refusal)], refusal)
-    adopt(sign_on(voucher, whence()), staff=voucher.subject)
+    adopt(sign_on(voucher, whence(), key=str(current_app.secret_key)), staff=voucher.subject)
     session[BEGUN] = others  # which other tabs go on with
     return redirect(begun["next"] or url_for("me.page"))
 
