@@ -47,7 +47,7 @@ class Cookies(SecureCookieSessionInterface):
         return super().open_session(app, request)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        if not response.cache_control.public:
+        if (session.accessed or session.modified) and not response.cache_control.public:
             super().save_session(app, session, response)
 
 
