@@ -17,15 +17,10 @@ import socket  # noqa: E402
 import sys  # noqa: E402
 import threading  # noqa: E402
 import time  # noqa: E402
-from collections.abc import Callable  # noqa: E402
 from datetime import timedelta  # noqa: E402
-from functools import partial  # noqa: E402
-from http.server import BaseHTTPRequestHandler  # noqa: E402
 from itertools import count  # noqa: E402
-from typing import Any  # noqa: E402
-from urllib.parse import unquote  # noqa: E402
 
-from eventlet import hubs, tpool, wsgi  # noqa: E402
+from eventlet import hubs, tpool  # noqa: E402
 from eventlet.event import Event  # noqa: E402
 from eventlet.semaphore import Semaphore  # noqa: E402
 from flask import Flask  # noqa: E402
@@ -33,13 +28,12 @@ from sqlalchemy.exc import SQLAlchemyError  # noqa: E402
 
 from events.gateway import Gateway  # noqa: E402
 from events.relay import Relay  # noqa: E402
-from events.sparing import Sparing  # noqa: E402
 from ideas_hub import db, schema  # noqa: E402
 from ideas_hub.clock import today, working_days_between  # noqa: E402
 from ideas_hub.errors import Refusal  # noqa: E402
 from web import create_app, hub  # noqa: E402
 from web.config import WrongSetting, from_environment  # noqa: E402
-from web.heads import Head, Malformed  # noqa: E402
+from web.http import Connection, Site, State  # noqa: E402
 from web.session import handshake  # noqa: E402
 from web.wakeups import Wakeups  # noqa: E402
 from web.worker import Worker  # noqa: E402
@@ -48,7 +42,6 @@ READY_AT_ONCE = 64  # sockets that are served between two turns of those who wai
 BACKLOG = 4096  # eventlet's own 50 never lets a whole council come back at once
 MOST_SOCKETS = 20_000
 AT_ONCE = 8  # connections that are taken before whoever is inside has their turn
-LONGEST_LINE = 64 * 1024  # of a request; addresses that are too long are refused by the hub, in words
 FAREWELL = 10.0  # seconds that requests and sockets have to end when the server is told to
 
 logger = logging.getLogger("ideas_hub.server")
@@ -65,96 +58,17 @@ if hubs.epolls.is_available():
     hubs.use_hub(Fair)
 
 
-class Protocol(wsgi.HttpProtocol):
-    """HTTP by turns: who sends many requests at once has each answered after everybody else had a turn."""
-
-    wbufsize = 2048  # answers are written in one piece anyway
-    headers: Head
-
-    def handle_one_request(self) -> None:
-        eventlet.sleep(0)
-        super().handle_one_request()
-
-    def parse_request(self) -> bool:
-        lines = [self.raw_requestline]
-        while lines[-1] not in (b"\r\n", b"\n", b""):
-            lines.append(self.rfile.readline())
-        self.close_connection, self.request_version = True, self.default_request_version
-        try:
-            head = self.headers = Head(b"".join(lines))
-        except Malformed:
-            self.command, self.requestline = None, ""
-            self.send_error(400)
-            return False
-        self.command, self.request_version, self.close_connection = head.method, head.version, not head.keeps_alive
-        self.path = "/" + head.url.lstrip("/") if head.url.startswith("//") else head.url  # it names no other host
-        return True
-
-    def get_environ(self) -> dict[str, Any]:
-        path, _, query = self.path.partition("?")
-        environ = self.headers.environ
-        environ |= self.server.get_environ() | {
-            "REQUEST_METHOD": self.command,
-            "SCRIPT_NAME": "",
-            "RAW_PATH_INFO": path,
-            "PATH_INFO": unquote(path, encoding="latin-1"),
-            "QUERY_STRING": query,
-            "SERVER_PROTOCOL": "HTTP/1.0",
-            "REMOTE_ADDR": self.client_address[0],
-            "REMOTE_PORT": str(self.client_address[1]),
-            "eventlet.posthooks": [],
-            "eventlet.set_idle": self._set_idle,
-            "ideas_hub.hand_over": self._hand_over,
-        }
-        is_chunked = environ.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked"
-        length = environ.get("CONTENT_LENGTH", None if is_chunked else "0")
-        asks = environ.get("HTTP_EXPECT", "").lower() == "100-continue"
-        answer = (self.wfile, b"HTTP/1.1 100 Continue\r\n") if asks else (None, None)
-        body = wsgi.Input(self.rfile, length, self.connection, *answer, chunked_input=is_chunked)
-        environ["wsgi.input"] = environ["eventlet.input"] = body
-        return environ
-
-    def _set_idle(self) -> None:
-        self.conn_state[2] = wsgi.STATE_IDLE
-
-    def _hand_over(self) -> Callable[[], None]:
-        """The socket is not closed when this request ends, but when whoever took it calls what this returns."""
-        self.conn_state[Door.CLOSE], close = None, self.conn_state[Door.CLOSE]
-        return close
-
-    def finish(self) -> None:
-        if self.conn_state[Door.CLOSE]:
-            super().finish()
-        else:
-            BaseHTTPRequestHandler.finish(self)
-
-    def log_message(self, *_: object) -> None:
-        """Who sends what is no HTTP has their answer, and cannot fill the log."""
-
-
 class Door:
-    """Where requests come in: eventlet's server, which its own loop could only end by dropping what is under way.
-
-    Each connection is `[address, socket, state, close]`: as eventlet has it, and what closes it when it was served, or None where
-    somebody has taken that upon them. One on which nothing was asked yet is `NEW`.
-    """
-
-    NEW = "new"
-    CLOSE = 3
+    """Where requests come in."""
 
     def __init__(self, app: Flask, host: str, port: int) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         # A second server on the same port would otherwise get every other request, and nobody would be told.
         self.listener = eventlet.listen((host, port), family=family, backlog=BACKLOG, reuse_port=False)
-        # eventlet knows where a body ends that comes in chunks; unless told so, Werkzeug would not read it.
         name, port = self.listener.getsockname()[:2]
-        environ = {"wsgi.input_terminated": True, "SERVER_NAME": name, "SERVER_PORT": str(port)}
-        options = {"log_output": False, "debug": False, "url_length_limit": LONGEST_LINE, "protocol": Protocol}
-        self.server = wsgi.Server(self.listener, self.listener.getsockname(), app, environ=environ, **options)
-        self.server.log = logger.getChild("http")  # of what went wrong; the other one is of who asked what
-        self.server.log.addFilter(Sparing())
+        self.site = Site(app, {"SERVER_NAME": name, "SERVER_PORT": str(port)})
         self.places = Semaphore(MOST_SOCKETS)
-        self.connections: dict[int, list] = {}
+        self.connections: set[Connection] = set()
         self.accepting = eventlet.spawn(self._accept_all)
 
     def _accept_all(self) -> None:
@@ -168,27 +82,22 @@ class Door:
                     logger.error("no connection can be taken just now: %s", refusal)
                     eventlet.sleep(1)
 
-    def _serve(self, connection: socket.socket, address: object) -> None:
+    def _serve(self, client: socket.socket, address: object) -> None:
         self.places.acquire()
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        one = [address, connection, self.NEW]
-        one.append(partial(self._close, one))
-        self.connections[id(one)] = one
-        eventlet.spawn(self.server.process_request, one).link(self._served, one)
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection = Connection(self.site, client, address, take_turn=eventlet.sleep, closed=self._closed)
+        self.connections.add(connection)
+        eventlet.spawn_n(connection.serve)
 
-    def _served(self, _: object, one: list) -> None:
-        if one[self.CLOSE]:
-            one[self.CLOSE]()
-
-    def _close(self, one: list) -> None:
-        del self.connections[id(one)]
+    def _closed(self, connection: Connection) -> None:
+        self.connections.remove(connection)
         self.places.release()
-        eventlet.greenio.shutdown_safe(one[1])
-        one[1].close()
+        eventlet.greenio.shutdown_safe(connection.socket)
+        connection.socket.close()
 
     def close(self) -> None:
         """Take nobody in any more. Who stood at the door already is served; each answer is the last on its connection."""
-        self.server.keepalive = False
+        self.site.is_leaving = True
         self.accepting.kill()
         self.listener.setblocking(False)
         try:
@@ -201,9 +110,9 @@ class Door:
         """Wait until all have their answers, or that moment (monotonic) comes, and return how many have none."""
         closed = time.monotonic()
         while self.connections and time.monotonic() < until:
-            for one in list(self.connections.values()):
-                if one[2] == wsgi.STATE_IDLE or (one[2] == self.NEW and time.monotonic() > closed + 1):
-                    self._let_go(one[1])
+            for one in list(self.connections):
+                if one.state is State.IDLE or (one.state is State.NEW and time.monotonic() > closed + 1):
+                    self._let_go(one.socket)
             eventlet.sleep(0.02)
         return len(self.connections)
 

@@ -7,16 +7,21 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 
 class Malformed(Exception):
-    """This is no head of an HTTP request."""
+    """This is no head of an HTTP request. `status` says so to who sent it."""
+
+    def __init__(self, why: str, status: str = "400 Bad Request") -> None:
+        super().__init__(why)
+        self.status = status
 
 
 class Head:
-    """What a request says before its body. `environ` has its headers as WSGI names them.
+    """What a request says before its body, and how that comes: `length` is None where it is in chunks, and `expects` says
+    that it comes only when it is asked for. `environ` has the headers as WSGI names them.
 
     Headers with an underscore in their name are left out: they would pass for others.
     """
 
-    __slots__ = ("environ", "keeps_alive", "method", "parser", "url", "version")
+    __slots__ = ("environ", "expects", "keeps_alive", "length", "method", "parser", "url", "version")
 
     def __init__(self, text: bytes) -> None:
         """Read the head from its first line to the empty one. Raises Malformed."""
@@ -33,6 +38,16 @@ class Head:
             del self.parser
         if self.version not in ("HTTP/1.0", "HTTP/1.1"):  # none: it ended too early
             raise Malformed("it is of no version that is spoken here")
+        self.length = self._length()
+        self.expects = self.version == "HTTP/1.1" and self.environ.get("HTTP_EXPECT", "").lower() == "100-continue"
+
+    def _length(self) -> int | None:
+        coding = self.environ.get("HTTP_TRANSFER_ENCODING")
+        if coding is None:
+            return int(self.environ.get("CONTENT_LENGTH", 0))
+        if coding.lower() != "chunked" or self.version == "HTTP/1.0":  # llhttp lets others pass that end with it
+            raise Malformed("where its body ends can be read in two ways")
+        return None
 
     def on_headers_complete(self) -> None:
         self.method, self.version = self.parser.get_method().decode(), f"HTTP/{self.parser.get_http_version()}"
