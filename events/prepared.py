@@ -14,6 +14,9 @@ from sqlalchemy.sql.dml import UpdateBase
 DRIVER = "driver"  # under which a session's `info` has the door to the driver, where there is one
 NOTHING: Mapping[str, Any] = {}
 
+Glance = Callable[["Prepared", Mapping[str, Any]], Sequence[Any]]
+"""What one question returns at this moment, without a session."""
+
 
 class Driver(Protocol):
     """A door to the driver of a database. What it raises are SQLAlchemy's errors."""
@@ -34,8 +37,10 @@ class Prepared:
         self.statement = statement
         self.compiled: dict[tuple[str, ...], _Compiled] = {}  # by the names of the values
 
-    def __call__(self, session: Session, values: Mapping[str, Any] = NOTHING) -> Sequence[Any]:
+    def __call__(self, session: Session | Glance, values: Mapping[str, Any] = NOTHING) -> Sequence[Any]:
         """The rows that it returns; their columns are attributes."""
+        if not isinstance(session, Session):
+            return session(self, values)
         if (driver := session.info.get(DRIVER)) is not None:
             return self.by(driver, values)
         result = session.connection().execute(self.statement, values)

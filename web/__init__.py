@@ -142,7 +142,7 @@ def create_app(settings: config.Config | None = None) -> Flask:
     if settings.trusted_proxies:
         n = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]
-    stream = Stream(Live(text.render), db.reading, origin=settings.base_url, now=now)
+    stream = Stream(Live(text.render), db.reading, db.glance, origin=settings.base_url, now=now)
     app.extensions["ideas_hub"] = Hub(settings, stream)
     for part in PARTS:
         part.init_app(app)
