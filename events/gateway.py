@@ -93,7 +93,7 @@ class Gateway(Namespace):
         self.connections: dict[str, Connection] = {}
         self.rooms: dict[str, dict[str, Outbox]] = {}  # who is in each room
         self.gathered: dict[tuple[str, ...], list[Outbox]] = {}  # who is in any of these rooms, until somebody comes or goes
-        self.fresh: list[Outbox] = []  # those for whom something waits for `flush`
+        self.said: list[tuple[Frame, list[Outbox]]] = []  # what waits for `flush`, and for whom
         self.strangers: dict[str, float] = {}  # clients of engine.io that are no connection yet, and when they came
         self.turns = threading.Semaphore(AT_ONCE)
         self.leaving = False
@@ -159,7 +159,7 @@ class Gateway(Namespace):
         everybody = self._in_any(names) if names else []
         outboxes = [outbox for outbox in everybody if not outbox.held] if message in OF_NOW else everybody
         if outboxes:
-            self._put(Frame(NAMESPACE, message, content, about), outboxes)
+            self.said.append((Frame(NAMESPACE, message, content, about), outboxes))
         return len(outboxes) == len(everybody)
 
     def _in_any(self, names: tuple[str, ...]) -> list[Outbox]:
@@ -168,20 +168,15 @@ class Gateway(Namespace):
             self.gathered[names] = list(everybody.values())
         return self.gathered[names]
 
-    def _put(self, frame: Frame, outboxes: list[Outbox]) -> None:
-        before: tuple[Frame, ...] | None = None
-        for outbox in outboxes:
-            if outbox.fresh is not before:
-                before, after = outbox.fresh, (*outbox.fresh, frame)
-            if not before:
-                self.fresh.append(outbox)
-            outbox.fresh = after
-
     def flush(self) -> None:
-        outboxes, self.fresh = self.fresh, []
-        sender.flush(outboxes)
+        said, self.said = self.said, []
+        sender.send(said)
 
     def forget(self, subject: str | None = None) -> None:
+        for frame, outboxes in self.said:
+            if frame.is_about(subject):
+                for outbox in outboxes:
+                    outbox.cut()
         for connection in list(self.connections.values()):
             connection.outbox.forget(subject)
 
@@ -211,7 +206,7 @@ class Gateway(Namespace):
             for name in list(connection.rooms):
                 self._leave(sid, connection, name)
             connection.outbox.forget()  # of what they may see no more
-            self._put(Frame(NAMESPACE, "reset", text({"why": "rights"})), [connection.outbox])
+            self.said.append((Frame(NAMESPACE, "reset", text({"why": "rights"})), [connection.outbox]))
             self.flush()
         if connection.who.person is None:  # what they came in by is void: they may come again as nobody
             self.socketio.start_background_task(self.socketio.server.disconnect, sid, namespace=NAMESPACE)

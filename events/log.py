@@ -44,7 +44,7 @@ from sqlalchemy.orm import Session
 
 from events.catalogue import BOARD, IDEAS, TYPES, VIEWS, Event, View, types_on
 from events.moment import Moment
-from events.prepared import Prepared
+from events.prepared import Glance, Prepared
 
 logger = logging.getLogger(__name__)
 
@@ -171,13 +171,13 @@ def begin(session: Session, epoch: str) -> None:
         session.execute(insert(head_table).values(id=1, epoch=epoch, position=0, **{view.word: 0 for view in VIEWS}))
 
 
-def head(session: Session) -> Head:
+def head(session: Session | Glance) -> Head:
     """How far the log has come. Read it *before* the rows of a page, and the page's cursor is never ahead of the page."""
     [row] = _HEAD(session)
     return Head(row.epoch, row.position, tuple(getattr(row, view.word) for view in VIEWS))
 
 
-def after(session: Session, position: int, limit: int) -> list[Entry]:
+def after(session: Session | Glance, position: int, limit: int) -> list[Entry]:
     """Every fact behind that position, of all views and none, oldest first: what a relay tails."""
     return _entries(_AFTER(session, {"seen": position, "most": limit}))
 

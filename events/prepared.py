@@ -5,15 +5,17 @@ SQLAlchemy takes ten times as long to prepare a small statement as SQLite takes 
 
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from operator import itemgetter
 from typing import Any, Protocol
 
-from sqlalchemy import BindParameter, Dialect, Executable
+from sqlalchemy import Dialect, Executable
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import UpdateBase
 
 DRIVER = "driver"  # under which a session's `info` has the door to the driver, where there is one
 NOTHING: Mapping[str, Any] = {}
+
+Glance = Callable[["Prepared", Mapping[str, Any]], Sequence[Any]]
+"""What one question returns at this moment, without a session."""
 
 
 class Driver(Protocol):
@@ -35,8 +37,10 @@ class Prepared:
         self.statement = statement
         self.compiled: dict[tuple[str, ...], _Compiled] = {}  # by the names of the values
 
-    def __call__(self, session: Session, values: Mapping[str, Any] = NOTHING) -> Sequence[Any]:
+    def __call__(self, session: Session | Glance, values: Mapping[str, Any] = NOTHING) -> Sequence[Any]:
         """The rows that it returns; their columns are attributes."""
+        if not isinstance(session, Session):
+            return session(self, values)
         if (driver := session.info.get(DRIVER)) is not None:
             return self.by(driver, values)
         result = session.connection().execute(self.statement, values)
@@ -54,7 +58,7 @@ class Prepared:
         compiled = self.compiled.get(names := tuple(values))
         if compiled is None or compiled.dialect is not driver.dialect:
             compiled = self.compiled[names] = _Compiled(self.statement, driver.dialect, names)
-        cursor = driver.execute(compiled.sql, [value(values) for value in compiled.values])
+        cursor = driver.execute(compiled.sql, compiled.bind(values))
         return [compiled.row(found) for found in cursor.fetchall()] if compiled.row is not None else ()
 
 
@@ -71,41 +75,35 @@ class _Compiled:
             raise TypeError(f"this has no fixed shape: {compiled}")
         self.dialect, self.sql = dialect, str(compiled)
         made = {column.key: column.default for column in compiled.insert_prefetch} if is_change else {}
-        self.values = [
-            _value(bind, bind.type.dialect_impl(dialect).bind_processor(dialect), made.get(bind.key))
-            for bind in map(compiled.binds.__getitem__, compiled.positiontup)
-        ]
+        binds = [*map(compiled.binds.__getitem__, compiled.positiontup)]
+        self.names = [bind.key for bind in binds]
+        self.makes = {name: default.arg for name, default in made.items() if default.is_callable}
+        self.fixed = {bind.key: bind.effective_value for bind in binds if not bind.required}
+        self.fixed |= {name: default.arg for name, default in made.items() if name not in self.makes}
+        self.converters = _some(bind.type.dialect_impl(dialect).bind_processor(dialect) for bind in binds)
         columns = statement.returning_column_descriptions if is_change else statement.column_descriptions
         self.row = _row(columns, dialect) if columns else None
 
+    def bind(self, values: Mapping[str, Any]) -> list[Any]:
+        """What is handed in: what was given, what stands in the statement, and what its columns have where nothing is given."""
+        if self.fixed or self.makes:
+            values = {**self.fixed, **{name: make(None) for name, make in self.makes.items()}, **values}
+        return _converted([values[name] for name in self.names], self.converters)
 
-def _value(bind: BindParameter[Any], convert: Converter | None, made: Any) -> Callable[[Mapping[str, Any]], Any]:
-    """How to get what is handed in for that; `made` is the default that its column has in Python."""
-    name = bind.key
-    if made is not None:
-        make = made.arg if made.is_callable else lambda _context: made.arg
-        return lambda values: convert(make(None)) if convert is not None else make(None)
-    if not bind.required:  # it stands in the statement
-        fixed = convert(bind.effective_value) if convert is not None else bind.effective_value
-        return lambda values: fixed
-    if convert is None:
-        return itemgetter(name)
-    return lambda values: convert(values[name])
+
+def _some(converters: Iterable[Converter | None]) -> list[tuple[int, Converter]]:
+    return [(number, convert) for number, convert in enumerate(converters) if convert is not None]
+
+
+def _converted(values: list[Any], converters: Iterable[tuple[int, Converter]]) -> list[Any]:
+    for number, convert in converters:
+        values[number] = convert(values[number])
+    return values
 
 
 def _row(columns: Iterable[Mapping[str, Any]], dialect: Dialect) -> Callable[[Sequence[Any]], Any]:
     described = [*columns]
     make = namedtuple("Row", [column["name"] for column in described], rename=True)._make  # type: ignore[attr-defined]
     types = [column["type"] for column in described]
-    converters = [type_.dialect_impl(dialect).result_processor(dialect, None) for type_ in types]
-    if not any(converters):
-        return make
-    pairs = [(number, convert) for number, convert in enumerate(converters) if convert is not None]
-
-    def read(found: Sequence[Any]) -> Any:
-        values = [*found]
-        for number, convert in pairs:
-            values[number] = convert(values[number])
-        return make(values)
-
-    return read
+    converters = _some(type_.dialect_impl(dialect).result_processor(dialect, None) for type_ in types)
+    return (lambda found: make(_converted([*found], converters))) if converters else make

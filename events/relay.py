@@ -88,8 +88,7 @@ class Relay:
 
     def _tell(self, epoch: str) -> bool:
         """Hand over one batch, and say whether there was one. Texts are joined before the lock is taken."""
-        with self.stream.reading() as session:
-            entries = log.after(session, self.stream.delivered.position, BATCH)
+        entries = log.after(self.stream.glance, self.stream.delivered.position, BATCH)
         if not entries:
             return False
         made = {view: self._made(entries, view) for view in VIEWS if self.rooms.watched(view, "")}

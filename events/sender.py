@@ -6,7 +6,8 @@ would block, what is left waits, with a limit. `install` has an engine.io server
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -46,8 +47,8 @@ class Outbox:
         self.client: Any = None  # engine.io's socket, once somebody has told us
         self.wire: Wire | None = None
         self.polled: LightQueue | None = LightQueue()
-        self.fresh: tuple[Frame, ...] = ()  # what `flush` will send; those to whom the same was said share one
-        self.held = 0  # how many answers have to go out before what is fresh
+        self.fresh: tuple[Frame, ...] = ()  # what was said meanwhile
+        self.held = 0  # how many answers have to go out before what is said
         self.is_over = False
 
     def open(self, wire: Wire) -> None:
@@ -102,22 +103,18 @@ class Outbox:
 
     # The gateway's side
 
-    def flush(self, last: tuple[Frame, ...], joined: bytes) -> tuple[tuple[Frame, ...], bytes]:
-        """Send what is fresh. Takes and returns what was joined last: most are sent the same as the one before them."""
-        if self.held or not self.fresh:
-            return last, joined
-        frames, self.fresh = self.fresh, ()
-        if self.wire is None:
+    def say(self, frames: tuple[Frame, ...], joined: bytes) -> None:
+        """Send these, which are `joined` on a wire. It touches as little as can be: of most clients nothing is in the caches."""
+        if self.held:
+            self.fresh += frames
+        elif self.wire:
+            self.wire.write(joined, frames)
+        else:
             for frame in frames:
                 self._keep(frame.packet, [frame])
-            return last, joined
-        if frames is not last:
-            joined = frames[0].wire if len(frames) == 1 else b"".join(frame.wire for frame in frames)
-        self.wire.write(joined, frames)
-        return frames, joined
 
     def hold(self) -> None:
-        """Keep what is fresh, because an answer has to go out before it."""
+        """Keep what is said, because an answer has to go out before it."""
         self.held += 1
 
     def release_soon(self, telling: AbstractContextManager[Any]) -> None:
@@ -130,7 +127,9 @@ class Outbox:
     def _release(self, telling: AbstractContextManager[Any]) -> None:
         with telling:
             self.held -= 1
-            self.flush((), b"")
+            if self.fresh and not self.held:
+                frames, self.fresh = self.fresh, ()
+                self.say(frames, _joined(frames))
 
     def forget(self, subject: str | None = None) -> None:
         """Not a byte about that subject, or about any, goes out from now on: who still waits for some is cut off, and comes back.
@@ -166,12 +165,37 @@ def _says_nothing(packet: Packet) -> bool:
     return packet.packet_type != MESSAGE or str(packet.data).startswith("0")
 
 
-def flush(outboxes: Iterable[Outbox]) -> None:
-    """Send what is fresh in each of them, in one piece for each."""
-    last: tuple[Frame, ...] = ()
-    joined = b""
-    for outbox in outboxes:
-        last, joined = outbox.flush(last, joined)
+Said = Sequence[tuple[Frame, Sequence[Outbox]]]
+"""Messages in their order, and to whom."""
+
+
+def send(said: Said) -> None:
+    """Send to everybody, in one piece, what was said to them."""
+    for frames, outboxes in _alike(said):
+        joined = _joined(frames)
+        for outbox in outboxes:
+            outbox.say(frames, joined)
+
+
+def _alike(said: Said) -> Iterator[tuple[tuple[Frame, ...], Iterable[Outbox]]]:
+    """What was said, and all to whom just that was said. Everybody comes once."""
+    audiences = {id(outboxes): outboxes for _, outboxes in said}
+    if len(audiences) == 1:  # nearly always
+        yield tuple(frame for frame, _ in said), said[0][1]
+        return
+    places: dict[Outbox, tuple[int, ...]] = defaultdict(tuple)
+    for place, outboxes in audiences.items():
+        for outbox in outboxes:
+            places[outbox] += (place,)
+    alike: dict[tuple[int, ...], list[Outbox]] = defaultdict(list)
+    for outbox, where in places.items():
+        alike[where].append(outbox)
+    for where, together in alike.items():
+        yield tuple(frame for frame, outboxes in said if id(outboxes) in where), together
+
+
+def _joined(frames: Sequence[Frame]) -> bytes:
+    return b"".join(frame.wire for frame in frames)
 
 
 def install(engine: Any) -> None:

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from events import log
 from events.catalogue import BOARD, IDEAS, LEDGER, VIEWS, Event, View, idea_topic
+from events.prepared import Glance
 from events.ring import Ring
 
 REPLAY_LIMIT = 1000
@@ -130,12 +131,13 @@ class Stream:
         self,
         source: Source,
         reading: Reading,
+        glance: Glance,
         *,
         origin: str,
         now: Callable[[], datetime],
         window: timedelta = REPLAY_WINDOW,
     ) -> None:
-        self.source, self.reading = source, reading
+        self.source, self.reading, self.glance = source, reading, glance
         self.origin, self.now, self.window = origin, now, window
         self.telling = threading.Lock()
         self.reading_far_back = threading.Lock()
@@ -175,8 +177,7 @@ class Stream:
         return [None if event is None else text(event) for event in told]
 
     def head(self) -> log.Head:
-        with self.reading() as session:
-            return log.head(session)
+        return log.head(self.glance)
 
     def cursor(self, view: View, head: log.Head) -> str:
         return str(Cursor(view, head.epoch, head.number(view)))

@@ -61,6 +61,10 @@ def encode(packet: Packet) -> bytes:
     return struct.pack("!BBQ", binary, 127, length) + payload
 
 
+Waiting = deque[tuple[bytes, Sequence[Frame] | None]]
+"""What a socket did not take yet; frames are None where nobody knows."""
+
+
 class Wire(RFC6455WebSocket):
     """A websocket on which nobody waits: `write` sends what the socket takes, and the rest as soon as it takes more."""
 
@@ -71,7 +75,7 @@ class Wire(RFC6455WebSocket):
         self.raw = self.socket.fd
         if UNSENT:
             self.raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MOST_UNSENT)
-        self.waiting: deque[tuple[bytes, Sequence[Frame] | None]] = deque()  # frames are None where nobody knows
+        self.waiting: Waiting | tuple[()] = ()  # most never need a queue
         self.waiting_bytes = self.waiting_packets = 0
         self.too_much_since: float | None = None
         self.is_cut = self.is_ending = False
@@ -89,6 +93,7 @@ class Wire(RFC6455WebSocket):
             if sent == len(data):
                 return
             data = data[sent:]
+            self.waiting = deque()
             eventlet.spawn_n(self._drain)
         self.waiting.append((data, frames))
         self.waiting_bytes += len(data)
@@ -153,7 +158,7 @@ class Wire(RFC6455WebSocket):
     def cut(self) -> None:
         """Drop what waits, and hang up. Whoever it was comes back and is told what they missed."""
         self.is_cut = True
-        self.waiting.clear()
+        self.waiting = ()
         self.waiting_bytes = self.waiting_packets = 0
         with suppress(OSError):
             self.raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)

@@ -18,7 +18,7 @@ from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import ForeignKey, Index, String, Text, func, select
+from sqlalchemy import ForeignKey, Index, String, Text, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from events.catalogue import IdeaVotesHeld, VoteHeld, VoteWithdrawn
@@ -210,12 +210,12 @@ def _burst_of(session: Session, actor: Actor, idea: Any, voter: str, counts: Cal
     rule, network = settings(session), network_of(idea.ref)
     if network is None or not is_newcomer(actor, rule, at):
         return None
-    came = _came(session, idea, network, at - timedelta(minutes=rule.burst_minutes), most=rule.burst_votes)
+    are_enough = _are_enough(session, idea, network, at - timedelta(minutes=rule.burst_minutes), rule.burst_votes)
     is_first = add_many(session, Arrival, [{"idea_id": idea.id, "voter": voter, "network": network, "at": at}])
     if not is_first:
         again = session.get(HeldVote, (idea.id, voter))
         return None if again is None else _burst_again(session, idea, again)
-    return None if came < rule.burst_votes or counts() else _under_way(session, idea, network)
+    return _under_way(session, idea, network) if are_enough and not counts() else None
 
 
 def _burst_again(session: Session, idea: Any, own: HeldVote) -> Burst | None:
@@ -235,23 +235,22 @@ def _under_way(session: Session, idea: Any, network: str | None) -> Burst | None
     return last if last.fate is Fate.HELD else None
 
 
-def _came(session: Session, idea: Any, network: str, since: datetime, *, most: int) -> int:
-    """How many newcomers came from that network to the idea since then; counted up to `most`, so that it never takes long."""
-    of = {"idea": idea.id, "network": network, "since": since, "most": most}
-    return int(_CAME(session, of)[0].came)
+def _are_enough(session: Session, idea: Any, network: str, since: datetime, number: int) -> bool:
+    """Have so many newcomers come from that network to the idea since then? It never takes long, however many have."""
+    of = {"idea": idea.id, "network": network, "since": since, "others": number - 1}
+    return bool(_LAST_OF_ENOUGH(session, of))
 
 
-_CAME = Prepared(
-    select(func.count().label("came")).select_from(
-        select(Arrival.voter)
-        .where(
-            Arrival.idea_id == sa.bindparam("idea"),
-            Arrival.network == sa.bindparam("network"),
-            Arrival.at > sa.bindparam("since"),
-        )
-        .limit(sa.bindparam("most", type_=sa.Integer))
-        .subquery()
+# The limit is no value that is handed in: SQLite would prepare the statement anew for each.
+_LAST_OF_ENOUGH = Prepared(
+    select(sa.literal_column("1").label("is_there"))
+    .where(
+        Arrival.idea_id == sa.bindparam("idea"),
+        Arrival.network == sa.bindparam("network"),
+        Arrival.at > sa.bindparam("since"),
     )
+    .limit(sa.literal_column("1"))
+    .offset(sa.bindparam("others", type_=sa.Integer))
 )
 
 

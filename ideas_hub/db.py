@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from datetime import datetime
 from functools import cache
@@ -93,18 +93,14 @@ def reading() -> Iterator[Session]:
 _shared: ContextVar[Session | None] = ContextVar("shared", default=None)
 
 
-@contextmanager
-def transaction() -> Iterator[Session]:
+def transaction() -> AbstractContextManager[Session]:
     """A session whose changes happen all or not at all, together with the events recorded in it.
 
     Only commands open one, and they do not nest. Inside it nothing waits for anything but the database. When the block
     ends, what was recorded is numbered and written as the last statements, and the change is durable when this returns.
     """
-    if (shared := _shared.get()) is not None:
-        yield shared
-        return
-    with database().writing() as session:
-        yield session
+    shared = _shared.get()
+    return database().writing() if shared is None else nullcontext(shared)
 
 
 @contextmanager

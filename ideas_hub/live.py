@@ -61,6 +61,20 @@ WITHOUT: Mapping[Any, Sequence[Any]] = {
     Answer: (lazyload(Answer.by, Person.held),),
     Person: (lazyload(Person.held),),
 }
+# What is told of these is not in the idea itself, which is not read for them.
+OF_SOMETHING_ELSE = (
+    IdeaStageChanged,
+    IdeaSponsored,
+    IdeaSponsorLeft,
+    IdeaAnswered,
+    IdeaAnswerDue,
+    IdeaAnswerOverdue,
+    IdeaTookIn,
+    IdeaVotesHeld,
+    IdeaVotesRushed,
+    IdeaVotesReleased,
+    IdeaVotesRefused,
+)
 NEWS_AMONG = 5000  # of what a view was told last, is looked for news
 
 # What a line of a timeline says, by the event's type. The names in it are those of the event's data.
@@ -167,7 +181,7 @@ class Live:
             return None
         if isinstance(event, CommentEvent):
             return self._comment_data(event, data, found)
-        return data | self._idea_data(event, found.ideas[event.idea], found)
+        return data | self._idea_data(event, found)
 
     def _comment_data(self, event: CommentEvent, data: Data, found: "_Found") -> Data | None:
         data["comment"] = event.comment
@@ -181,7 +195,7 @@ class Live:
         data |= {"body": None if gone else comment.body, "html": None if gone else self.render(comment.body)}
         return data | {"author": None if gone else person_json(comment.author.card())}
 
-    def _idea_data(self, event: IdeaEvent, idea: Idea, found: "_Found") -> Data:
+    def _idea_data(self, event: IdeaEvent, found: "_Found") -> Data:
         if isinstance(event, IdeaStageChanged):
             reason = found.changes[event.change].reason if event.change in found.changes else None
             return {"from": event.was, "to": event.to, "reason": reason, "by": found.person(event.by)}
@@ -200,6 +214,7 @@ class Live:
             return {}
         if isinstance(event, IdeaVotesReleased | IdeaVotesRefused):
             return {"votes": event.votes}
+        idea = found.ideas[event.idea]
         data: Data = {"title": idea.title, "authors": [person_json(a.person.card()) for a in idea.authorships]}
         if isinstance(event, CoAuthorJoined | CoAuthorLeft):
             data["co_author"] = found.person(event.person)
@@ -218,7 +233,8 @@ class _Found:
         refs |= {event.merged for event in events if isinstance(event, IdeaTookIn)}
         self.seen = set(session.scalars(_seen(view), {"refs": list(refs)})) if refs else set()
         told = [event for event in events if isinstance(event, IdeaEvent) and not isinstance(event, CommentEvent)]
-        whole = {event.idea for event in told} | {event.merged for event in told if isinstance(event, IdeaTookIn)}
+        whole = {event.idea for event in told if not isinstance(event, OF_SOMETHING_ELSE)}
+        whole |= {event.merged for event in told if isinstance(event, IdeaTookIn)}
         self.ideas = _by(session, Idea, "ref", whole & self.seen)
         named = {event.comment for event in events if isinstance(event, CommentEvent) and not event.is_tombstone}
         self.comments = _by(session, Comment, "ref", named, view)

@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field
 from typing import IO, Any
@@ -60,6 +60,7 @@ class Group:
     transaction: sa.RootTransaction
     driver: Driver
     done: int = 0
+    unused: Session | None = None  # a session into which no command has put anything
     until: float = field(default_factory=lambda: time.monotonic() + LONGEST_GATHERING)
     error: StatementError | None = None
 
@@ -74,6 +75,32 @@ class Group:
     @property
     def takes_more(self) -> bool:
         return self.error is None and self.done < MOST_TOGETHER and time.monotonic() < self.until
+
+    @contextmanager
+    def command(self) -> Iterator[Session]:
+        """What one command does, all or nothing. Those that ask prepared questions only have one session after each other."""
+        options: dict[str, Any] = {"expire_on_commit": False, "join_transaction_mode": "create_savepoint"}
+        session, self.unused = self.unused or Session(self.connection, info={DRIVER: self.driver}, **options), None
+        self.driver.execute("SAVEPOINT command")
+        try:
+            yield session
+            if is_used := session.in_transaction():
+                session.commit()
+                session.close()
+        except BaseException:
+            self._undo_command(session)
+            raise
+        self.driver.execute("RELEASE command")
+        self.done += 1
+        self.unused = None if is_used else session
+
+    def _undo_command(self, session: Session) -> None:
+        try:
+            session.close()
+        finally:
+            if self.error is None:
+                self.driver.execute("ROLLBACK TO command")
+                self.driver.execute("RELEASE command")
 
 
 class SQLite(Database):
@@ -163,36 +190,16 @@ class SQLite(Database):
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
-        since = time.monotonic()
-        with ExitStack() as afterwards, self.turn:
-            group = self._gathering(since)
-            afterwards.callback(self._settle, group)
-            with self._savepoint(group):
-                session = Session(
-                    group.connection,
-                    expire_on_commit=False,
-                    join_transaction_mode="create_savepoint",
-                    info={DRIVER: group.driver},
-                )
-                with session:
+        since, group = time.monotonic(), None
+        try:
+            with self.turn:
+                group = self._gathering(since)
+                with group.command() as session:
                     yield session
                     self.finish(session)
-                    if session.in_transaction():  # who asked prepared questions only never began one
-                        session.commit()
-
-    @contextmanager
-    def _savepoint(self, group: Group) -> Iterator[None]:
-        """What one command of the group does, all or nothing."""
-        group.driver.execute("SAVEPOINT command")
-        try:
-            yield
-        except BaseException:
-            if group.error is None:
-                group.driver.execute("ROLLBACK TO command")
-                group.driver.execute("RELEASE command")
-            raise
-        group.driver.execute("RELEASE command")
-        group.done += 1
+        finally:
+            if group is not None:
+                self._settle(group)
 
     def _gathering(self, since: float) -> Group:
         """The group that takes one more command. Raises Busy where another process has been writing `since` too long ago."""

@@ -187,11 +187,10 @@ _KEY = Prepared(select(VoterKey.key).where(VoterKey.person_id == sa.bindparam("p
 
 def voter_key(session: Session, actor: Actor) -> str:
     """Step: the key under which the actor's votes stand; random, made at the first vote."""
-    whose = {"person": actor.person_id}
-    if not (known := _KEY(session, whose)):
-        add_many(session, VoterKey, [{"person_id": actor.person_id, "key": secrets.token_urlsafe(16)}])
-        known = _KEY(session, whose)
-    return str(known[0].key)
+    made = secrets.token_urlsafe(16)
+    if add_many(session, VoterKey, [{"person_id": actor.person_id, "key": made}]):
+        return made
+    return str(_KEY(session, {"person": actor.person_id})[0].key)
 
 
 def _voter_keys(session: Session, actors: Iterable[Actor]) -> dict[Actor, str]:

@@ -2,9 +2,10 @@
 `wsgi.py` adds what only a server has: sockets, the relay, the worker."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from flask import Flask, current_app
 from jinja2 import ChoiceLoader, FileSystemLoader, PackageLoader, PrefixLoader
@@ -106,13 +107,20 @@ class Hub:
     leaving: threading.Event = field(default_factory=threading.Event)  # set when the server was told to end
 
 
+class App(Flask):
+    """A Flask application of which nothing is a coroutine: Flask looks at each function anew whenever it calls one."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        return func
+
+
 def create_app(settings: config.Config | None = None) -> Flask:
     """The hub as a Flask application on the database of its settings (the environment's unless told)."""
     settings = settings or config.from_environment()
     if settings.database_url.startswith("sqlite"):
         config.VAR.mkdir(exist_ok=True)
     db.connect(settings.database_url)
-    app = Flask(__name__)
+    app = App(__name__)
     app.config.update(
         SECRET_KEY=settings.secret_key,
         MAX_CONTENT_LENGTH=MOST_BYTES,
@@ -134,7 +142,7 @@ def create_app(settings: config.Config | None = None) -> Flask:
     if settings.trusted_proxies:
         n = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]
-    stream = Stream(Live(text.render), db.reading, origin=settings.base_url, now=now)
+    stream = Stream(Live(text.render), db.reading, db.glance, origin=settings.base_url, now=now)
     app.extensions["ideas_hub"] = Hub(settings, stream)
     for part in PARTS:
         part.init_app(app)

@@ -24,7 +24,7 @@ def init_app(app: Flask) -> None:
 
 def _pack(response: Response) -> Response:
     is_file = request.endpoint == "static"
-    if response.mimetype not in TEXTS or response.status_code != 200 or request.method != "GET":
+    if request.method != "GET" or response.status_code != 200 or response.mimetype not in TEXTS:
         return response
     tag, _ = response.get_etag()
     if tag and not is_file:

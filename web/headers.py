@@ -30,20 +30,23 @@ LOADED = frozenset({"text/css", "text/javascript", "font/woff2"})  # no pages: t
 
 def init_app(app: Flask) -> None:
     settings: config.Config = app.extensions["ideas_hub"].config
-    strict = policy()
+    of_files = {"X-Content-Type-Options": "nosniff"}
+    of_pages = of_files | {
+        "Content-Security-Policy": policy(),
+        "Referrer-Policy": "same-origin",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Permissions-Policy": NOTHING_OF_THE_DEVICE,
+        "Cache-Control": "no-store, private",
+    }
+    if settings.is_https:
+        of_pages["Strict-Transport-Security"] = "max-age=31536000"
 
     @app.after_request
     def protect(response: Response) -> Response:
-        response.headers.setdefault("X-Content-Type-Options", "nosniff")
-        if request.endpoint == "static" and response.mimetype in LOADED:
-            return response
-        response.headers.setdefault("Content-Security-Policy", strict)
-        response.headers.setdefault("Referrer-Policy", "same-origin")
-        response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
-        response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
-        response.headers.setdefault("Permissions-Policy", NOTHING_OF_THE_DEVICE)
-        if settings.is_https:
-            response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
-        if "Cache-Control" not in response.headers:
-            response.headers["Cache-Control"] = "no-store, private"
+        has = {name.lower() for name, _value in response.headers}
+        is_loaded = request.endpoint == "static" and response.mimetype in LOADED
+        for name, value in (of_files if is_loaded else of_pages).items():
+            if name.lower() not in has:
+                response.headers.add(name, value)
         return response

@@ -42,12 +42,12 @@ class Cookies(SecureCookieSessionInterface):
     """What everybody may keep is the same for everybody, and carries nobody's cookie."""
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        if self.get_cookie_name(app) not in request.cookies:
+        if self.get_cookie_name(app) not in request.headers.get("Cookie", ""):
             return self.session_class()  # there is nothing to be checked, and a key takes a while to be made
         return super().open_session(app, request)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        if not response.cache_control.public:
+        if (session.accessed or session.modified) and not response.cache_control.public:
             super().save_session(app, session, response)
 
 

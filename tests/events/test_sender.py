@@ -10,6 +10,7 @@ from eventlet.websocket import FailedConnectionError, RFC6455WebSocket
 from hypothesis import given
 from hypothesis import strategies as st
 
+from events import sender
 from events.catalogue import View
 from events.gateway import Gateway, room
 from events.sender import Outbox
@@ -68,11 +69,24 @@ def test_what_is_fresh_is_held_until_the_last_answer_that_must_come_before_it():
     outbox, frame = Outbox(), Frame("/live", "event", "{}")
     outbox.hold()
     outbox.hold()
-    outbox.fresh = (frame,)
+    sender.send([(frame, [outbox])])
     outbox._release(nullcontext())
     assert polled(outbox) == []
     outbox._release(nullcontext())
     assert polled(outbox) == [frame.packet]
+    outbox.hold()
+    outbox._release(nullcontext())
+    assert polled(outbox) == []  # and not once more
+
+
+def test_each_is_told_in_its_order_what_was_said_to_them_whoever_else_hears_it():
+    some, others, everybody = Outbox(), Outbox(), Outbox()
+    first, second = [some, everybody], [others, everybody]
+    frames = [Frame("/live", "event", str(number)) for number in range(4)]
+    sender.send(list(zip(frames, (first, second, first, first), strict=True)))
+    assert polled(some) == [frames[number].packet for number in (0, 2, 3)]
+    assert polled(others) == [frames[1].packet]
+    assert polled(everybody) == [frame.packet for frame in frames]
 
 
 def test_what_was_held_is_not_let_go_while_something_is_told_that_may_have_been_read_before_the_answer():
@@ -90,15 +104,28 @@ def test_a_tally_of_before_is_not_said_behind_an_answer_that_is_on_its_way():
     gateway = Gateway.__new__(Gateway)  # without its sockets
     waiting, other = Outbox(), Outbox()
     gateway.rooms = {room(View.PUBLIC, "idea:x"): {"1": waiting, "2": other}}
-    gateway.gathered, gateway.fresh = {}, []
+    gateway.gathered, gateway.said = {}, []
     waiting.hold()
     place = [(View.PUBLIC, "idea:x")]
     assert not gateway.send("facts", "{}", place)
     assert gateway.send("event", "{}", place)
-    assert (len(waiting.fresh), len(other.fresh)) == (1, 2)
-    waiting.held = 0
+    gateway.flush()
+    assert (polled(waiting), len(polled(other))) == ([], 2)
+    waiting._release(nullcontext())
     assert gateway.send("facts", "{}", place)
-    assert (len(waiting.fresh), len(other.fresh)) == (2, 3)
+    gateway.flush()
+    assert (len(polled(waiting)), len(polled(other))) == (2, 1)
+
+
+@pytest.mark.parametrize(("subject", "is_over"), [("ideas/x", True), ("ideas/y", False), (None, True)])
+def test_what_was_said_and_has_not_gone_out_is_forgotten_as_well(subject, is_over):
+    gateway, outbox = Gateway.__new__(Gateway), Outbox()
+    gateway.rooms, gateway.gathered, gateway.said = {room(View.PUBLIC, "idea:x"): {"1": outbox}}, {}, []
+    gateway.connections = {}
+    gateway.send("event", '"Zebra"', [(View.PUBLIC, "idea:x")], about=["ideas/x"])
+    gateway.forget(subject)
+    gateway.flush()
+    assert (outbox.is_over, polled(outbox) == [None]) == (is_over, is_over)
 
 
 @pytest.mark.parametrize(("subject", "is_over"), [("ideas/x", True), ("ideas/y", False), (None, True)])

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -436,3 +437,30 @@ def test_a_server_that_dies_before_the_commit_has_acknowledged_nothing_and_done_
         assert [script.status() for script in others] == [0] * 7
         wait_until(lambda: one.process.poll() is not None)
     assert make.row(idea).votes == 1
+
+
+def test_what_one_command_read_the_next_does_not_have(crowd: Crowd) -> None:
+    """Although commands that ask prepared questions only have the same session, one after the other."""
+    taken: list[tuple[Any, int]] = []  # sessions, and what was known in them already
+
+    def look(then: Command = lambda: None) -> Command:
+        def command() -> None:
+            with transaction() as session:
+                taken.append((session, len(session.identity_map)))
+                record(session, IdeaPosted(idea="told", audience=View.PUBLIC))
+                then()
+
+        return command
+
+    def read() -> None:
+        taken[-1][0].add(Setting(name="read", value=""))
+        taken[-1][0].flush()
+
+    def fail() -> None:
+        raise NotAllowed
+
+    crowd.do(look(), look(), look(read), look(), look(fail), look())
+    assert [known for _, known in taken] == [0] * 6
+    whose = [session for session, _ in taken]
+    assert [one is next_one for one, next_one in pairwise(whose)] == [True, True, False, True, False]
+    assert len(entries()) == 5, "what the one that failed had recorded went into no other's"

@@ -1,5 +1,6 @@
 """Votes: one a person, counted once, for ever after taken back as it was cast."""
 
+import sqlite3
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
@@ -9,6 +10,7 @@ import sqlalchemy as sa
 
 from events.catalogue import View, VoteCast, VoteWithdrawn
 from ideas_hub.answers import AnswerClock
+from ideas_hub.bursts import come_from
 from ideas_hub.db import reading, transaction
 from ideas_hub.errors import Missing, NotAllowed, RuleBroken, SignInNeeded
 from ideas_hub.ideas import Authorship, Idea, Stage
@@ -214,3 +216,23 @@ def test_of_votes_brought_together_all_count_or_none(hub):
     ):
         with refused(error):
             cast_votes(ballots)
+
+
+@rule
+def test_no_statement_of_a_vote_is_prepared_anew(hub):
+    """SQLite does so, without a word, for a statement in which a value says how many rows there are at most."""
+    idea = make.idea()
+    come_from(lambda ref: f"home {ref}"[:22])
+    voters = [make.resident() for _ in range(4)]
+    prepared = []
+    try:
+        cast_vote(voters[0], idea)
+        connection = hub.writer.raw_connection().dbapi_connection
+        connection.set_authorizer(lambda *what: prepared.append(what) or 0)
+        cast_vote(voters[1], idea)
+        del prepared[:]  # what was prepared for the first time
+        cast_vote(voters[2], idea)
+        cast_vote(voters[3], idea)
+    finally:
+        come_from(None)
+    assert [what for what in prepared if what[0] != sqlite3.SQLITE_TRANSACTION] == []

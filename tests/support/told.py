@@ -3,13 +3,13 @@
 from events.catalogue import BOARD, View, idea_topic
 from events.stream import Cursor, Stream
 from ideas_hub.clock import now
-from ideas_hub.db import reading
+from ideas_hub.db import glance, reading
 from ideas_hub.live import Live
 
 
 def stream(**options):
     """A stream as a server has it, that has told all there is."""
-    made = Stream(Live(lambda text: f"<p>{text}</p>"), reading, origin="https://hub.example", now=now, **options)
+    made = Stream(Live(lambda text: f"<p>{text}</p>"), reading, glance, origin="https://hub.example", now=now, **options)
     made.begin(made.head())
     made.catch_up = lambda moment: None
     return made

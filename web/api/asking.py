@@ -166,6 +166,10 @@ class NoBody(Body):
 class Parser(FlaskParser):
     DEFAULT_UNKNOWN_BY_LOCATION = {"json": None, "query": None}  # noqa: RUF012  as the schemas have it: refused
 
+    def parse(self, argmap: Any, req: Request | None = None, **options: Any) -> Any:
+        """As the library has it. Where nothing may be sent and nothing is, there is nothing to be read."""
+        return super().parse(argmap, req, **options) if argmap.fields or _is_anything_sent() else {}
+
     def load_json(self, req: Request, schema: ma.Schema) -> Any:
         for name in _parameters():  # what is sent with a change stands in its body
             raise Invalid.field(name, UNKNOWN)
@@ -215,6 +219,10 @@ class Problem(ma.Schema):
         values=ma.fields.List(ma.fields.String()),
         metadata={"description": "What is wrong, by the name of what was sent"},
     )
+
+
+def _is_anything_sent() -> bool:
+    return bool(request.query_string or request.content_length or "HTTP_TRANSFER_ENCODING" in request.environ)
 
 
 def _parameters() -> dict[str, list[str]]:

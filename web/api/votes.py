@@ -1,11 +1,11 @@
 """Votes: cast and withdrawn."""
 
-from dataclasses import asdict
 from typing import Any
 
 import marshmallow as ma
 from flask import Response
 
+from ideas_hub import votes
 from ideas_hub.bursts import Fate
 from ideas_hub.people import Kind
 from ideas_hub.receipts import receipts
@@ -29,12 +29,15 @@ class Tally(ma.Schema):
     )
 
 
+SHOWN = tuple(Tally().fields)
+
+
 @blueprint.put("/ideas/<idea>/vote")
 @blueprint.gives(200, Tally)
 @blueprint.arguments(NoBody, required=False)
 def cast(body: dict[str, Any], idea: str) -> Response:
     """Have a vote for the idea. Twice is harmless."""
-    return reply(asdict(cast_vote(actor(), idea)))
+    return _answer(cast_vote(actor(), idea))
 
 
 @blueprint.delete("/ideas/<idea>/vote")
@@ -42,7 +45,11 @@ def cast(body: dict[str, Any], idea: str) -> Response:
 @blueprint.arguments(NoBody, required=False)
 def withdraw(body: dict[str, Any], idea: str) -> Response:
     """Have no vote for the idea. Twice is harmless."""
-    return reply(asdict(withdraw_vote(actor(), idea)))
+    return _answer(withdraw_vote(actor(), idea))
+
+
+def _answer(tally: votes.Tally) -> Response:
+    return reply({name: getattr(tally, name) for name in SHOWN})
 
 
 class Receipt(ma.Schema):
