@@ -168,7 +168,7 @@ def hear_events(bench: Bench, contender: Contender, load: Load, rate: float) -> 
 def hot(bench: Bench, round: int) -> None:
     """The most votes a second on one idea of which all watchers hear in time."""
     idea = bench.council.open[0]
-    for kind, start in ((Naive, 4.0), (Ours, 40.0)):
+    for kind, start in ((Naive, 4.0), (Ours, 160.0)):
         contender, voters = bench.make(kind), iter(range(1, PEOPLE + 1))
         with watched(contender, WATCHERS, f"idea:{idea}") as (load, _):
             vote(bench, contender, load, [(n, idea) for n in islice(voters, 3)], seconds=1, rate=5)
