@@ -156,7 +156,7 @@ def may_read(app: Flask, address: str) -> bool:
 
     False where it is one too many: then the application counts, and refuses, as it does everything else.
     """
-    return cast(Callable[[str], bool], app.extensions["may_read"])(address)
+    return cast("Callable[[str], bool]", app.extensions["may_read"])(address)
 
 
 def _refuse_long_addresses() -> Response | None:

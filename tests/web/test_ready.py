@@ -64,6 +64,23 @@ def all_bytes(browser: Client, *refs: str) -> dict[str, bytes]:
     return answers
 
 
+# How far the log has come
+
+
+def test_who_asks_in_the_same_turn_is_told_by_one_look_and_who_asks_later_by_their_own(monkeypatch):
+    present, looks, others = ready.Present(), [], []
+    monkeypatch.setattr(present, "_read", lambda: looks.append("look") or ("epoch", len(looks)))
+
+    def turn(_: float) -> None:
+        if not others:
+            others.append(None)
+            others.append(present())
+
+    monkeypatch.setattr(ready, "sleep", turn)
+    assert (present(), others[1], len(looks)) == (("epoch", 1), ("epoch", 1), 1)
+    assert (present(), len(looks)) == (("epoch", 2), 2)
+
+
 # The same, and once
 
 
