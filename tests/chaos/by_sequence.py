@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from events import log
 from events.catalogue import VIEWS
+from events.prepared import Prepared
 from ideas_hub.errors import Busy
 from tests.events.test_log import by_sequences
 
@@ -28,10 +29,16 @@ def append(session, events, at, *, imported=()):
 
 def head(session):
     """The log ends where its rows do: nobody keeps a head."""
-    epoch = session.scalar(sa.select(log.head_table.c.epoch))
-    most = [sa.func.coalesce(sa.func.max(log.event_table.c[name]), 0) for name in ("position", *(view.word for view in VIEWS))]
-    position, *numbers = session.execute(sa.select(*most)).one()
+    [(epoch, position, *numbers)] = _WHERE_ROWS_END(session)
     return log.Head(epoch, position, tuple(numbers))
+
+
+_WHERE_ROWS_END = Prepared(
+    sa.select(
+        sa.select(log.head_table.c.epoch).scalar_subquery(),
+        *(sa.func.coalesce(sa.func.max(log.event_table.c[name]), 0) for name in ("position", *(view.word for view in VIEWS))),
+    )
+)
 
 
 def prepare(session):
