@@ -98,10 +98,16 @@ class HeldVote(Base):
 
 # Rules
 
-_networks: ContextVar[Callable[[str], str | None] | None] = ContextVar("networks", default=None)
+Whence = Callable[[str], str | None] | None
+_networks: ContextVar[Whence] = ContextVar("networks", default=None)
 
 
-def come_from(network: Callable[[str], str | None] | None) -> None:
+def came_from() -> Whence:
+    """From where votes come in this context."""
+    return _networks.get()
+
+
+def come_from(network: Whence) -> None:
     """From now on in this context, votes come from that network: by an idea's reference, its hash there, or None.
 
     With None, and where it answers None, nobody knows from where, and nothing is held for it.
@@ -117,7 +123,7 @@ def is_newcomer(actor: Actor, rule: Settings, at: datetime) -> bool:
 # Steps
 
 
-def hold(session: Session, actor: Actor, idea: Any, voter: str, counts: Callable[[], bool]) -> bool:
+def hold(session: Session, actor: Actor, idea: Any, voter: str, whence: Whence, counts: Callable[[], bool]) -> bool:
     """Step: hold a vote that the rule says is to be held, and say whether it is. The idea's row must be locked.
 
     `counts`: does one of theirs count already? Then it stays so. Of who is known for long this asks nothing in the database,
@@ -126,7 +132,7 @@ def hold(session: Session, actor: Actor, idea: Any, voter: str, counts: Callable
     own = _own(session, idea, voter)
     if own is not None and own.fate is Fate.HELD:
         return True
-    burst = _burst_of(session, actor, idea, voter, counts) if own is None else _burst_again(session, idea, own)
+    burst = _burst_of(session, actor, idea, voter, whence, counts) if own is None else _burst_again(session, idea, own)
     if burst is None:
         return False
     kind, at = actor.kind or Kind.RESIDENT, now()
@@ -202,12 +208,12 @@ def _own(session: Session, idea: Any, voter: str) -> HeldVote | None:
     return own
 
 
-def _burst_of(session: Session, actor: Actor, idea: Any, voter: str, counts: Callable[[], bool]) -> Burst | None:
+def _burst_of(session: Session, actor: Actor, idea: Any, voter: str, whence: Whence, counts: Callable[[], bool]) -> Burst | None:
     """Step: the burst that a new vote is part of; None where it counts. Notes that a newcomer came."""
-    at, network_of = now(), _networks.get()
-    if network_of is None or not is_newcomer(actor, STRICTEST, at):
+    at = now()
+    if whence is None or not is_newcomer(actor, STRICTEST, at):
         return None
-    rule, network = settings(session), network_of(idea.ref)
+    rule, network = settings(session), whence(idea.ref)
     if network is None or not is_newcomer(actor, rule, at):
         return None
     are_enough = _are_enough(session, idea, network, at - timedelta(minutes=rule.burst_minutes), rule.burst_votes)

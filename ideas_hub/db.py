@@ -103,6 +103,11 @@ def transaction() -> AbstractContextManager[Session]:
     return database().writing() if shared is None else nullcontext(shared)
 
 
+def is_shared() -> bool:
+    """Is what a command does here part of somebody else's transaction?"""
+    return _shared.get() is not None
+
+
 @contextmanager
 def shared_transaction(name: str) -> Iterator[Session]:
     """A transaction that the command called in it has as its own, so that something more is true at once with its change.

@@ -2,9 +2,10 @@
 
 import secrets
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,12 +18,13 @@ from events.prepared import Prepared
 from ideas_hub import answers, bursts
 from ideas_hub.bursts import Fate, HeldVote
 from ideas_hub.clock import now, today
-from ideas_hub.db import Base, add_many, add_up, record, transaction
-from ideas_hub.errors import Missing, RuleBroken, Sentence, SignInNeeded, _
+from ideas_hub.db import Base, add_many, add_up, is_shared, record, transaction
+from ideas_hub.errors import Missing, Refusal, RuleBroken, Sentence, SignInNeeded, _
 from ideas_hub.ideas import OPEN_TO_VOTES, Authorship, Idea, Stage, hot_score, touch
 from ideas_hub.people import HUB, Actor, Kind, Person, Words
 from ideas_hub.permissions import ASKING, find_some, require, visible_to
 from ideas_hub.stages import STAGE_LABELS
+from ideas_hub.together import Together
 
 # Model
 
@@ -95,7 +97,6 @@ class Ballot:
     changes_leadership: int
     votes_held: int
     votes_refused: int
-    voter: str | None  # the key of who votes, where they have one
     author_refs: frozenset[str]
 
     def tallies(self) -> dict[str, Any]:
@@ -104,7 +105,7 @@ class Ballot:
 
 TALLIES = ("votes", "votes_residents", "votes_staff", "hot", "changes_public", "changes_staff", "changes_leadership")
 BALLOT = (
-    *(getattr(Idea, field.name) for field in fields(Ballot)[:-2]),
+    *(getattr(Idea, field.name) for field in fields(Ballot)[:-1]),
     select(VoterKey.key).where(VoterKey.person_id == ASKING).scalar_subquery(),
 )
 AUTHORS = Prepared(
@@ -130,22 +131,56 @@ def check_open(idea: Idea | Ballot) -> None:
 def cast_vote(actor: Actor, ref: str) -> Tally:
     """The actor's vote for the idea is counted, once, or held where it comes in a burst. Enough of them oblige an answer.
 
-    Raises SignInNeeded, Missing, NotAllowed (an author) and RuleBroken (its stage takes no votes, or this one was refused).
+    Votes for one idea that come at the same time are cast together. Raises SignInNeeded, Missing, NotAllowed (an author) and
+    RuleBroken (its stage takes no votes, or this one was refused).
     """
+    cast_ = _TOGETHER.alone if is_shared() else _TOGETHER
+    return cast_(ref, _Casting(actor, bursts.came_from()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Casting:
+    actor: Actor
+    whence: bursts.Whence
+
+
+def _cast_all(ref: str, take: Callable[[], Sequence[_Casting]]) -> Sequence[Tally | Refusal]:
+    ballot: Ballot | None = None
+    voters: dict[str, Kind] = {}
+    held: list[bool | Refusal] = []
     with transaction() as session:
-        ballot = _ballot(session, actor, ref)
-        voter = ballot.voter or voter_key(session, actor)
-        if bursts.hold(session, actor, ballot, voter, lambda: session.get(Vote, (ballot.id, voter)) is not None):
-            return _tally(ballot, voted=False, held=True)
-        cast(session, ballot, voter, actor.kind or Kind.RESIDENT)
-        return _tally(ballot, voted=True)
+        for one in take():
+            try:
+                ballot, voter = _ballot(session, one.actor, ref, ballot)
+                counts = partial(_counts, session, ballot, voter)
+                held.append(bursts.hold(session, one.actor, ballot, voter, one.whence, counts))
+            except Refusal as refusal:  # before anything was written for it
+                held.append(refusal)
+                continue
+            if not held[-1]:
+                voters[voter] = one.actor.kind or Kind.RESIDENT
+        refusals = [one for one in held if isinstance(one, Refusal)]
+        if ballot is None or len(refusals) == len(held):
+            if len(refusals) == 1:
+                raise refusals[0]  # so that nothing is committed
+            return refusals
+        if voters:
+            _cast(session, {ballot: voters})
+        return [one if isinstance(one, Refusal) else _tally(ballot, voted=not one, held=one) for one in held]
+
+
+def _counts(session: Session, ballot: Ballot, voter: str) -> bool:
+    return session.get(Vote, (ballot.id, voter)) is not None
+
+
+_TOGETHER = Together(_cast_all)
 
 
 def withdraw_vote(actor: Actor, ref: str) -> Tally:
     """The actor has no vote for the idea. Raises as `cast_vote`."""
     with transaction() as session:
-        ballot = _ballot(session, actor, ref)
-        withdraw(session, ballot, ballot.voter or voter_key(session, actor))
+        ballot, voter = _ballot(session, actor, ref)
+        withdraw(session, ballot, voter)
         return _tally(ballot, voted=False)
 
 
@@ -171,15 +206,19 @@ def cast_votes(ballots: Mapping[str, Sequence[Actor]]) -> int:
 # Steps
 
 
-def _ballot(session: Session, actor: Actor, ref: str) -> Ballot:
-    """Step: the idea, locked, for a vote of the actor. Raises as `cast_vote`."""
-    columns = find_some(session, actor, Idea, ref, BALLOT)
-    # Only now that the row is locked: whoever became an author while we waited for it has no vote.
-    authors = frozenset(author.ref for author in AUTHORS(session, {"idea": columns[0]}))
-    ballot = Ballot(*(*columns, authors))
-    require(actor, "vote", ballot)
-    check_open(ballot)
-    return ballot
+def _ballot(session: Session, actor: Actor, ref: str, known: Ballot | None = None) -> tuple[Ballot, str]:
+    """Step: the idea, locked, for a vote of the actor, and the actor's key. `known`: as the votes before it have left it.
+
+    Raises as `cast_vote`, before anything is written.
+    """
+    found = find_some(session, actor, Idea, ref, BALLOT)
+    if known is None:
+        # Only now that the row is locked: whoever became an author while we waited for it has no vote.
+        authors = frozenset(author.ref for author in AUTHORS(session, {"idea": found[0]}))
+        known = Ballot(*(*found[:-1], authors))
+    require(actor, "vote", known)
+    check_open(known)
+    return known, found[-1] or voter_key(session, actor)
 
 
 _KEY = Prepared(select(VoterKey.key).where(VoterKey.person_id == sa.bindparam("person")))

@@ -23,6 +23,7 @@ READING_ORDER = [
     "texts",
     "addresses",
     "clock",
+    "together",
     "database",
     "sqlite",
     "postgresql",

@@ -16,7 +16,8 @@ from ideas_hub.errors import Missing, NotAllowed, RuleBroken, SignInNeeded
 from ideas_hub.ideas import Authorship, Idea, Stage
 from ideas_hub.people import NOBODY
 from ideas_hub.settings import change_settings
-from ideas_hub.votes import Tally, Vote, VoteDay, VoterKey, cast_vote, cast_votes, withdraw_vote
+from ideas_hub.verify import verify
+from ideas_hub.votes import _TOGETHER, Tally, Vote, VoteDay, VoterKey, cast_vote, cast_votes, withdraw_vote
 from ideas_hub.whole import whole_idea
 from tests import make
 from tests.support.processes import wait_until
@@ -236,3 +237,27 @@ def test_no_statement_of_a_vote_is_prepared_anew(hub):
     finally:
         come_from(None)
     assert [what for what in prepared if what[0] != sqlite3.SQLITE_TRANSACTION] == []
+
+
+@rule
+def test_votes_that_come_at_the_same_time_are_cast_together_and_each_is_told_the_truth_about_itself(hub):
+    author, ann, bob, kim = make.resident(), make.resident(), make.staff(), make.resident()
+    idea = make.idea(author)
+    cast_vote(kim, idea)
+    voters = [ann, author, NOBODY, bob, ann, kim, *(make.resident() for _ in range(10))]
+    before = len(entries())
+    with ThreadPoolExecutor(len(voters)) as crowd:
+        come = []
+        with hub.turn:
+            for voter in voters:
+                come.append(crowd.submit(cast_vote, voter, idea))
+                wait_until(lambda: len(_TOGETHER.waiting.get(idea, ())) == len(come), within=10, what="a vote")
+        told = [one.exception(10) or one.result() for one in come]
+    everybody = Tally(idea, votes=13, votes_residents=12, votes_staff=1, voted=True)
+    assert [type(one) for one in told[1:3]] == [NotAllowed, SignInNeeded]
+    assert told[:1] + told[3:] == [everybody] * (len(voters) - 2)
+    facts = [entry.event for entry in entries()[before:]]
+    assert [type(fact) for fact in facts] == [VoteCast] * 12
+    assert len({fact.voter for fact in facts}) == 12
+    assert len(rows(Vote)) == 13
+    assert [check.name for check in verify() if check.wrong] == []
