@@ -13,7 +13,8 @@
  *                        watcher has heard of the last vote, or when nothing came for PATIENCE ms
  *
  * An event is known by its "sequence", and its age by its "time". Each watcher folds the sequences that it hears into a
- * digest: what is lost, doubled or out of order shows there. A vote is known by the tally in its answer. */
+ * digest: what is lost, doubled or out of order shows there. A vote is known by the tally in its answer; those that were cast
+ * together have the same one. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -43,6 +44,7 @@ typedef struct {
     uint64_t begun, due, last, digest, events, votes;
 } Conn;
 typedef struct { uint32_t conn; uint64_t at, votes; } Heard;
+typedef struct { uint64_t due, next; } Vote; /* the next one with the same tally, counted from 1 */
 typedef struct { uint64_t count, max; uint32_t in[BUCKETS]; } Ages;
 
 static Conn *conns;
@@ -56,7 +58,8 @@ static Ages ages, answers;
 static Heard *heard;
 static size_t heard_many, heard_room;
 static char *requests, *next_request, *requests_end;
-static uint64_t sent, answered, refused, *due_of, due_room, most_votes, least_votes;
+static uint64_t sent, answered, refused, *first_of, tally_room, most_votes, least_votes, vote_many, vote_room;
+static Vote *votes_cast;
 static double rate;
 
 static void die(const char *why) { perror(why); exit(2); }
@@ -219,12 +222,14 @@ static uint64_t content_length(char *head, char *end) { /* UINT64_MAX: it is not
     return UINT64_MAX;
 }
 static void count_vote(uint64_t tally, uint64_t due) {
-    if (tally >= due_room) {
-        uint64_t had = due_room;
-        due_of = more(due_of, (due_room = tally * 2 + 65536) * sizeof *due_of);
-        memset(due_of + had, 0, (due_room - had) * sizeof *due_of);
+    if (tally >= tally_room) {
+        uint64_t had = tally_room;
+        first_of = more(first_of, (tally_room = tally * 2 + 65536) * sizeof *first_of);
+        memset(first_of + had, 0, (tally_room - had) * sizeof *first_of);
     }
-    due_of[tally] = due;
+    if (vote_many == vote_room) votes_cast = more(votes_cast, (vote_room = vote_room * 2 + 65536) * sizeof *votes_cast);
+    votes_cast[vote_many++] = (Vote){due, first_of[tally]};
+    first_of[tally] = vote_many;
     if (tally > most_votes) most_votes = tally;
     if (tally < least_votes) least_votes = tally;
 }
@@ -308,16 +313,19 @@ static void receive(Conn *c) {
 /* Commands */
 
 static uint64_t match_votes(void) { /* when each watcher heard of each vote; how many no answer told of */
-    uint64_t unknown = 0, *upto = more(NULL, (many + 1) * sizeof *upto);
-    for (uint32_t i = 0; i < many; i++) upto[i] = least_votes - 1;
+    uint64_t before = least_votes, moved = 0, known = 0, *upto = more(NULL, (many + 1) * sizeof *upto);
+    for (uint64_t v = first_of[least_votes]; v; v = votes_cast[v - 1].next) before--;
+    for (uint32_t i = 0; i < many; i++) upto[i] = before;
     for (Heard *h = heard; h < heard + heard_many; h++)
-        while (upto[h->conn] < h->votes) {
-            uint64_t vote = ++upto[h->conn];
-            if (vote > most_votes || !due_of[vote]) unknown++;
-            else note(&ages, h->at > due_of[vote] ? h->at - due_of[vote] : 0);
+        for (; upto[h->conn] < h->votes; moved++) {
+            uint64_t tally = ++upto[h->conn];
+            for (uint64_t v = tally > most_votes ? 0 : first_of[tally]; v; v = votes_cast[v - 1].next, known++) {
+                uint64_t due = votes_cast[v - 1].due;
+                note(&ages, h->at > due ? h->at - due : 0);
+            }
         }
     free(upto);
-    return unknown;
+    return moved > known ? moved - known : known - moved;
 }
 static void say_count(const char *name, uint64_t value) { printf("\"%s\":%lu,", name, value); }
 static void say_time(const char *name, double value) { printf("\"%s\":%.6f,", name, value); }
@@ -374,7 +382,8 @@ static void obey(char *line) {
         load_requests(file);
         begin(ASK);
         first_asking = many, until = started + ms * 1000, patience = patient * 1000;
-        if (due_room) memset(due_of, 0, due_room * 8);
+        if (tally_room) memset(first_of, 0, tally_room * sizeof *first_of);
+        vote_many = 0;
         while (n--) dial();
     } else { fprintf(stderr, "no such command: %s\n", line); exit(2); }
 }
