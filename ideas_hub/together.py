@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 Asked = TypeVar("Asked")
 Got = TypeVar("Got")
 
-MOST = 50  # that are done at once: meanwhile nobody else has a turn
+MOST = 100  # that are done at once: meanwhile nobody else has a turn
 
 
 class Call(Generic[Asked, Got]):
