@@ -113,7 +113,8 @@ class Door:
         self.listener.setblocking(False)
         try:
             while self.places.balance > 0:  # where there is none, to wait for one would keep everybody from ending
-                self._serve(*self.listener.accept())
+                client, address = self.listener.accept()
+                self._serve(eventlet.greenio.GreenSocket(client), address)  # a listener that does not wait gives none of these
         except OSError:
             pass  # nobody stands there any more
         self.listener.close()
