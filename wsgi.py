@@ -42,6 +42,7 @@ READY_AT_ONCE = 64  # sockets that are served between two turns of those who wai
 BACKLOG = 4096  # eventlet's own 50 never lets a whole council come back at once
 MOST_SOCKETS = 20_000
 AT_ONCE = 8  # connections that are taken before whoever is inside has their turn
+LOOK = 5.0  # seconds
 FAREWELL = 10.0  # seconds that requests and sockets have to end when the server is told to
 
 logger = logging.getLogger("ideas_hub.server")
@@ -70,6 +71,7 @@ class Door:
         self.places = Semaphore(MOST_SOCKETS)
         self.connections: set[Connection] = set()
         self.accepting = eventlet.spawn(self._accept_all)
+        eventlet.spawn_n(self._look_who_is_silent)
 
     def _accept_all(self) -> None:
         for number in count(1):
@@ -82,9 +84,18 @@ class Door:
                     logger.error("no connection can be taken just now: %s", refusal)
                     eventlet.sleep(1)
 
+    def _look_who_is_silent(self) -> None:
+        """Those would keep their places for ever: who says nothing, a byte a minute, or does not read what they asked for."""
+        while True:
+            eventlet.sleep(LOOK)
+            now = time.monotonic()
+            for one in list(self.connections):
+                if one.until < now:
+                    eventlet.greenio.shutdown_safe(one.socket)
+
     def _serve(self, client: socket.socket, address: object) -> None:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # fails where they are gone already, and on macOS says so
         self.places.acquire()
-        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection = Connection(self.site, client, address, take_turn=eventlet.sleep, closed=self._closed)
         self.connections.add(connection)
         eventlet.spawn_n(connection.serve)
@@ -101,10 +112,12 @@ class Door:
         self.accepting.kill()
         self.listener.setblocking(False)
         try:
-            while True:
-                self._serve(*self.listener.accept())
+            while self.places.balance > 0:  # where there is none, to wait for one would keep everybody from ending
+                client, address = self.listener.accept()
+                self._serve(eventlet.greenio.GreenSocket(client), address)  # a listener that does not wait gives none of these
         except OSError:
-            self.listener.close()
+            pass  # nobody stands there any more
+        self.listener.close()
 
     def wait(self, until: float) -> int:
         """Wait until all have their answers, or that moment (monotonic) comes, and return how many have none."""

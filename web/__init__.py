@@ -5,11 +5,14 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import IO, Any, cast
 
+import flask
 from flask import Flask, current_app
 from jinja2 import ChoiceLoader, FileSystemLoader, PackageLoader, PrefixLoader
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.utils import cached_property
+from werkzeug.wsgi import LimitedStream
 
 from events.stream import Stream
 from ideas_hub import db
@@ -107,8 +110,29 @@ class Hub:
     leaving: threading.Event = field(default_factory=threading.Event)  # set when the server was told to end
 
 
+class Whole(LimitedStream):
+    """What is sent: all of it, or it is too large. Werkzeug's own ends at the limit as if nothing more had come."""
+
+    def readall(self) -> bytes:
+        content = super().readall()
+        if self.is_exhausted and self._stream.read(1):
+            self.on_exhausted()
+        return content
+
+
+class Request(flask.Request):
+    @cached_property
+    def stream(self) -> IO[bytes]:
+        stream = super().stream
+        if isinstance(stream, LimitedStream):
+            return cast(IO[bytes], Whole(self.environ["wsgi.input"], stream.limit, is_max=True))
+        return stream
+
+
 class App(Flask):
     """A Flask application of which nothing is a coroutine: Flask looks at each function anew whenever it calls one."""
+
+    request_class = Request
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         return func

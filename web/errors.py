@@ -92,11 +92,22 @@ def respond(status: int, sentence: Sentence, errors: Mapping[str, Any] | None = 
 
 def _page(status: int, sentence: Sentence, errors: Mapping[str, Any] | None) -> str:
     """The refusal as a page. Where the database is away, one that asks it for nothing: neither who reads it, nor our name."""
+    said = {"status": status, "sentence": sentence, "errors": errors, "form": _form(status)}
     try:
-        return render_template("errors/page.html", status=status, sentence=sentence, errors=errors)
+        return render_template("errors/page.html", **said)
     except SQLAlchemyError:
         g.identity, g.council = Identity(NOBODY), Settings()
-        return render_template("errors/page.html", status=status, sentence=sentence, errors=errors)
+        return render_template("errors/page.html", **said)
+
+
+def _form(status: int) -> Mapping[str, str]:
+    """What was typed, for who would lose it. None of it where it cannot be read either, or is not to be."""
+    if request.method != "POST" or status in (413, 500, 507):
+        return {}
+    try:
+        return request.form
+    except HTTPException:
+        return {}
 
 
 def problem(status: int, sentence: Sentence, errors: Mapping[str, Any] | None = None) -> Response:

@@ -1,9 +1,13 @@
 """The head of a request: read by llhttp, which Node reads its own with, and refused where it is not to the letter."""
 
+import re
 from functools import lru_cache
 from typing import Any
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+
+ABSOLUTE = re.compile(r"https?://([^/?]+)(.*)", re.IGNORECASE)
+HOST = re.compile(r"[A-Za-z0-9._~!$&'()*+;=%:\[\]-]*")
 
 
 class Malformed(Exception):
@@ -38,6 +42,10 @@ class Head:
             del self.parser
         if self.version not in ("HTTP/1.0", "HTTP/1.1"):  # none: it ended too early
             raise Malformed("it is of no version that is spoken here")
+        if (absolute := ABSOLUTE.fullmatch(self.url)) is not None:  # as proxies are asked: the host that is meant stands there
+            self.environ["HTTP_HOST"], self.url = absolute[1], "/" + absolute[2].removeprefix("/")
+        if not _is_host(self.environ.get("HTTP_HOST", "" if self.version == "HTTP/1.0" else None)):
+            raise Malformed("which host is meant can be read in two ways")
         self.length = self._length()
         self.expects = self.version == "HTTP/1.1" and self.environ.get("HTTP_EXPECT", "").lower() == "100-continue"
 
@@ -64,6 +72,12 @@ class Head:
     def get(self, name: str, default: str | None = None) -> str | None:
         """A header by its own name."""
         return self.environ.get(_key(name.encode()) or "", default)
+
+
+@lru_cache(maxsize=512)
+def _is_host(host: str | None) -> bool:
+    """Two of them stand with a comma between."""
+    return host is not None and HOST.fullmatch(host) is not None
 
 
 @lru_cache(maxsize=512)

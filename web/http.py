@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from email.utils import formatdate
 from enum import Enum
 from functools import lru_cache, partial
-from time import time
+from math import inf
+from time import monotonic, time
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import unquote
 
@@ -33,6 +34,9 @@ LONGEST_LINE, MOST_TRAILERS = 4 * 1024, 64  # between the chunks of a body, and 
 MOST_UNREAD = 16 * 1024 * 1024  # of a body: who sends that much too much has it read, so that they read why it is refused
 HEAD_ENDS = re.compile(rb"\n\r?\n")  # whether to the letter is for `Head` to say
 CHUNK_BEGINS = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[\t\x20-\x7e\x80-\xff]*)?")
+TRAILER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*")
+PATIENCE = 75.0  # seconds that anybody is waited for: proxies that keep connections give up before, after 60 as a rule
+SLOWEST = 256  # bytes a second: who sends or takes this much is not given up
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 logger = logging.getLogger(__name__)
@@ -73,11 +77,26 @@ class Site:
 class Connection:
     """One who asks. `take_turn` returns when everybody else had a turn, and `closed` is called at the end.
 
+    While they are waited for, `until` is the moment (monotonic) after which they are to be hung up on. Who sends more wins time,
+    never more than PATIENCE.
+
     An application may take the socket and speak something else on it: then nothing is said here any more. Where the connection
     was handed over to it as well, the end is when it says so.
     """
 
-    __slots__ = ("address", "closed", "is_handed_over", "is_of_another", "rest", "site", "socket", "state", "take_turn")
+    __slots__ = (
+        "address",
+        "closed",
+        "is_handed_over",
+        "is_of_another",
+        "patience",
+        "rest",
+        "site",
+        "socket",
+        "state",
+        "take_turn",
+        "until",
+    )
 
     def __init__(
         self,
@@ -92,6 +111,7 @@ class Connection:
         self.is_of_another = self.is_handed_over = False
         self.rest = b""  # what came and was not read yet
         self.state = State.NEW
+        self.patience, self.until = PATIENCE, inf
 
     def serve(self) -> None:
         """Answer until nobody asks any more, and close unless it was handed over."""
@@ -164,16 +184,23 @@ class Connection:
     # What comes and goes
 
     def receive(self) -> bool:
-        """Wait for something to read, and return whether anything came. Raises Gone."""
+        """Wait for something to read, and return whether anything came: else nothing will."""
         self.take_turn()
+        began = monotonic()
+        self.until = began + self.patience
         try:
             more = self.socket.recv(AT_ONCE)
-        except (OSError, EOFError) as error:
-            raise Gone from error
-        if more:
-            self.rest += more
-            self.state = State.ASKED
-        return bool(more)
+        except (OSError, EOFError):
+            more = b""
+        self.until = inf
+        if not more:
+            return False
+        self.rest += more
+        if self.state is State.ASKED:
+            self.patience = min(PATIENCE, self.patience - (monotonic() - began) + len(more) / SLOWEST)
+        else:
+            self.state, self.patience = State.ASKED, PATIENCE
+        return True
 
     def read(self, most: int) -> bytes:
         """What has come, or its beginning."""
@@ -182,10 +209,12 @@ class Connection:
 
     def send(self, data: bytes) -> None:
         """Raises Gone."""
+        self.until = monotonic() + PATIENCE + len(data) / SLOWEST
         try:
             self.socket.sendall(data)
         except (OSError, EOFError) as error:
             raise Gone from error
+        self.until = inf
 
     # For who takes the socket
 
@@ -218,7 +247,8 @@ class Body(io.RawIOBase):
             self._break()
         if self.is_awaited:
             self.is_awaited = False
-            self.connection.send(CONTINUE)
+            with suppress(Gone):  # then nothing comes, which is for who reads it to see
+                self.connection.send(CONTINUE)
         if self.is_chunked and not self.left and not self.is_over:
             self.left = self._next_chunk()
         if not self.left:
@@ -250,9 +280,11 @@ class Body(io.RawIOBase):
         if size := int(begins[1], 16):
             return size
         for _ in range(MOST_TRAILERS):
-            if not self._line():
+            if not (line := self._line()):
                 self.is_over = True
                 return 0
+            if not TRAILER.fullmatch(line):
+                break
         self._break()
 
     def _line(self) -> bytes:

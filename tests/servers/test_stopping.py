@@ -95,6 +95,24 @@ def test_a_server_at_rest_ends_at_once_whoever_keeps_a_connection_open(hub: db.D
         assert idle.sock.recv(1) == silent.recv(1) == b""
 
 
+SOMEBODY_COMES_AT_LAST = """
+close = wsgi.Door.close
+def close_while_somebody_comes(self):
+    self.accepting.kill()
+    self.silent = wsgi.socket.create_connection(self.listener.getsockname())
+    close(self)
+wsgi.Door.close = close_while_somebody_comes
+"""
+
+
+@pytest.mark.sqlite_only
+def test_who_comes_at_last_and_says_nothing_keeps_nobody_from_ending(hub: db.Database, server):
+    one = server(altered=SOMEBODY_COMES_AT_LAST)
+    began = time.monotonic()
+    assert one.stop() == 0
+    assert time.monotonic() < began + SOON
+
+
 @pytest.mark.sqlite_only
 @pytest.mark.parametrize("transport", ["websocket", "polling"])
 def test_watchers_are_told_to_go_elsewhere_and_have_missed_nothing(hub: db.Database, server, transport):

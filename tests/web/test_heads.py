@@ -17,7 +17,7 @@ def test_a_head_says_what_is_asked_and_under_which_headers() -> None:
 
 
 def test_a_header_with_an_underscore_does_not_pass_for_another() -> None:
-    assert head("GET / HTTP/1.1", "X_Forwarded_For: 10.0.0.1", "X-Forwarded-For: 10.0.0.2").environ == {
+    assert head("GET / HTTP/1.0", "X_Forwarded_For: 10.0.0.1", "X-Forwarded-For: 10.0.0.2").environ == {
         "HTTP_X_FORWARDED_FOR": "10.0.0.2"
     }
 
@@ -27,11 +27,41 @@ def test_a_header_with_an_underscore_does_not_pass_for_another() -> None:
     [("HTTP/1.1", "", True), ("HTTP/1.1", "close", False), ("HTTP/1.0", "", False), ("HTTP/1.0", "keep-alive", True)],
 )
 def test_a_connection_is_kept_as_both_versions_have_it(line: str, connection: str, keeps: bool) -> None:
-    assert head(f"GET / {line}", *([f"Connection: {connection}"] if connection else [])).keeps_alive is keeps
+    assert head(f"GET / {line}", "Host: hub", *([f"Connection: {connection}"] if connection else [])).keeps_alive is keeps
 
 
 def test_who_asks_for_a_websocket_has_their_head_read() -> None:
-    assert head("GET /socket.io/ HTTP/1.1", "Connection: Upgrade", "Upgrade: websocket").get("upgrade") == "websocket"
+    assert (
+        head("GET /socket.io/ HTTP/1.1", "Host: hub", "Connection: Upgrade", "Upgrade: websocket").get("upgrade") == "websocket"
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "rest"),
+    [
+        ("http://other/ideas?a=b", "other", "/ideas?a=b"),
+        ("HTTPS://other:8443", "other:8443", "/"),
+        ("http://other?a=b", "other", "/?a=b"),
+        ("/http://other/", "hub", "/http://other/"),
+        ("*", "hub", "*"),
+    ],
+)
+def test_who_names_the_host_in_the_address_means_that_one(url: str, host: str, rest: str) -> None:
+    read = head(f"OPTIONS {url} HTTP/1.1", "Host: hub")
+    assert (read.get("host"), read.url) == (host, rest)
+
+
+@pytest.mark.parametrize(
+    "hosts", [[], ["hub", "hub"], ["hub", "other"], ["hub,other"], ["a/b"], ["a@b"], ["a b"], ["h\xfcb"]], ids=str
+)
+def test_one_host_has_to_be_meant(hosts: list[str]) -> None:
+    with pytest.raises(Malformed):
+        head("GET / HTTP/1.1", *(f"Host: {host}" for host in hosts))
+
+
+@pytest.mark.parametrize("host", ["", "hub.example.org:8000", "10.0.0.1", "[::1]:80", "xn--hb-xka.example"])
+def test_any_host_may_be_meant(host: str) -> None:
+    assert head("GET / HTTP/1.1", f"Host: {host}").get("host") == host
 
 
 @pytest.mark.parametrize(
@@ -42,13 +72,13 @@ def test_who_asks_for_a_websocket_has_their_head_read() -> None:
         b"GET\r\n\r\n",
         b"GET /\r\n\r\n",  # HTTP/0.9
         b"GET / HTTP/1.1",
-        b"G\x00T / HTTP/1.1\r\n\r\n",
+        b"G\x00T / HTTP/1.1\r\nHost: hub\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost : hub\r\n\r\n",
-        b"GET / HTTP/1.1\r\nno colon\r\n\r\n",
-        b"GET / HTTP/1.1\r\nA: b\x00c\r\n\r\n",
-        b"PUT / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
-        b"PUT / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
-        b"PUT / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: hub\r\nno colon\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: hub\r\nA: b\x00c\r\n\r\n",
+        b"PUT / HTTP/1.1\r\nHost: hub\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"PUT / HTTP/1.1\r\nHost: hub\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"PUT / HTTP/1.1\r\nHost: hub\r\nContent-Length: -1\r\n\r\n",
         b"PRI * HTTP/2.0\r\n\r\n",
     ],
 )

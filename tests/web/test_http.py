@@ -3,12 +3,14 @@
 import logging
 import re
 import socket
+import struct
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
 import pytest
 from flask import Flask, request
+from werkzeug.exceptions import BadRequest
 
 from web import http
 from web.http import Connection, Site, State
@@ -24,8 +26,10 @@ THREE = b"1\r\na\r\n2;name=value\r\nbc\r\n0\r\nTrailer: 1\r\n\r\n"
 class Talk:
     """A connection whose client sends these pieces, one before each turn, and then nothing more."""
 
-    def __init__(self, app: Callable[..., Iterable[bytes]], *pieces: bytes) -> None:
-        self.client, server = socket.socketpair()
+    def __init__(
+        self, app: Callable[..., Iterable[bytes]], *pieces: bytes, between: tuple[socket.socket, socket.socket] | None = None
+    ) -> None:
+        self.client, server = between or socket.socketpair()
         self.pieces, self.turns, self.closed = list(pieces), 0, 0
         self.site = Site(app, {"SERVER_NAME": "hub", "SERVER_PORT": "80"})
         address = ("10.0.0.1", 4711)
@@ -33,6 +37,8 @@ class Talk:
 
     def _take_turn(self) -> None:
         self.turns += 1
+        if self.client.fileno() < 0:
+            return
         if self.pieces:
             self.client.sendall(self.pieces.pop(0))
         else:
@@ -169,6 +175,8 @@ def test_a_body_may_be_read_by_lines_and_piece_by_piece(asked):
         b"FFFFFFFFFFFFFFFFF\r\na\r\n0\r\n\r\n",
         b"1;" + b"x" * 10_000 + b"\r\na\r\n0\r\n\r\n",
         b"1\r\na\r\n0\r\n" + b"a: b\r\n" * 100 + b"\r\n",
+        b"1\r\na\r\n0\r\na: b\n\n" + GET,  # a request, for who takes a bare LF for the end of a line
+        b"1\r\na\r\n0\r\na b\r\n\r\n",
     ],
 )
 def test_chunks_that_could_be_read_otherwise_are_refused_and_nothing_after_them_is_a_request(reader, deaf, asked, chunks):
@@ -232,6 +240,25 @@ def test_what_nobody_read_is_skipped(deaf, asked):
 def test_of_too_much_that_nobody_read_the_rest_is_not_waited_for(deaf, asked, monkeypatch):
     monkeypatch.setattr(http, "MOST_UNREAD", 30_000)
     assert statuses(talk(deaf, PUT + b"Content-Length: 100000\r\n\r\n" + b"a" * 50_000, b"a" * 50_000 + GET)) == [b"200"]
+
+
+def test_who_hangs_up_while_they_send_has_sent_too_little(errors):
+    told: list[str] = []
+
+    def app(environ: Environ, start: Callable[..., Any]) -> list[bytes]:
+        talking.client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        talking.client.close()
+        with pytest.raises(BadRequest):
+            environ["wsgi.input"].read()
+        told.append("too little")
+        return says()(environ, start)
+
+    for begun in (PUT + b"Content-Length: 3\r\n\r\na", CHUNKED + b"3\r\na", EXPECTS):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            talking = Talk(app, begun, between=(socket.create_connection(listener.getsockname()), listener.accept()[0]))
+            talking.connection.serve()
+        assert talking.closed == 1
+    assert (told, errors()) == (["too little"] * 3, 0)
 
 
 EXPECTS = PUT + b"Content-Length: 3\r\nExpect: 100-continue\r\n\r\n"
