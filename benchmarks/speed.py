@@ -45,7 +45,12 @@ WATCHERS, FIRST, STORM = 1000, 20, 2000  # FIRST of the watchers come before mem
 ROUNDS_END = 600.0  # seconds
 ONE_BY_ONE = 10.0  # events a second: slow enough for all, so that nobody can join frames
 EVENTS_P99, VOTES_P99 = 100.0, 250.0  # milliseconds
-NETWORKS = [f"10.{n // 62500}.{n // 250 % 250}.{n % 250 + 1}" for n in range(2500)]  # of each so few newcomers come that no vote is held
+# So many that from none of them so many newcomers come that their votes are held.
+NETWORKS = [f"10.{n // 62500}.{n // 250 % 250}.{n % 250 + 1}" for n in range(2500)]
+
+
+def network(n: int) -> str:
+    return NETWORKS[n % len(NETWORKS)]
 
 
 class Wrong(Exception):
@@ -215,7 +220,7 @@ def vote(
     write_requests(
         file,
         (
-            http("PUT", f"/api/v1/ideas/{idea}/vote", Authorization=f"Bearer token-{n}", X_Forwarded_For=NETWORKS[n % len(NETWORKS)])
+            http("PUT", f"/api/v1/ideas/{idea}/vote", Authorization=f"Bearer token-{n}", X_Forwarded_For=network(n))
             for n, idea in ballots
         ),
     )
@@ -252,7 +257,7 @@ def pages(bench: Bench, round: int) -> None:
 def read(bench: Bench, contender: Contender, measured: str, path: str, round: int) -> None:
     file = bench.folder / "reading"
     many = 40_000
-    write_requests(file, (http("GET", path, X_Forwarded_For=NETWORKS[n % len(NETWORKS)]) for n in range(many)))
+    write_requests(file, (http("GET", path, X_Forwarded_For=network(n)) for n in range(many)))
     with Load(contender.port) as load:
         load.ask(file, connections=16, seconds=0.5)
         begun = machine.cpu(contender.pid)
