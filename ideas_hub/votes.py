@@ -134,8 +134,8 @@ def cast_vote(actor: Actor, ref: str) -> Tally:
     Votes for one idea that come at the same time are cast together. Raises SignInNeeded, Missing, NotAllowed (an author) and
     RuleBroken (its stage takes no votes, or this one was refused).
     """
-    cast_ = _TOGETHER.alone if is_shared() else _TOGETHER
-    return cast_(ref, _Casting(actor, bursts.came_from()))
+    do = _TOGETHER.alone if is_shared() else _TOGETHER
+    return do(ref, _Casting(actor, bursts.came_from()))
 
 
 @dataclass(frozen=True, slots=True)

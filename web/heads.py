@@ -34,6 +34,7 @@ class Head:
         self.parser = HttpRequestParser(self)
         try:
             self.parser.feed_data(text)
+            self.environ.pop("HTTP_UPGRADE", None)  # not meant for us, where the connection is not said to be upgraded
         except HttpParserUpgrade:
             pass  # from here on it is no HTTP: what comes is for who was asked
         except HttpParserError as error:

@@ -37,3 +37,11 @@ def test_a_comment_may_come_in_chunks_and_one_that_breaks_off_is_none(running):
         broken.sendall(b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n" % (len(whole), whole))
         broken.shutdown(socket.SHUT_WR)
         assert broken.recv(65536).startswith(b"HTTP/1.1 400 ")
+
+
+def test_who_speaks_of_a_websocket_and_wants_no_other_connection_is_told_that_this_is_none(running):
+    """As a proxy asks that passes one header on and not the other."""
+    with closing(http.client.HTTPConnection("127.0.0.1", running.port, timeout=10)) as client:
+        client.request("GET", "/socket.io/?EIO=4&transport=websocket", headers={"Upgrade": "websocket"})
+        assert client.getresponse().status == 400
+    assert "Traceback" not in running.log.read_text()

@@ -34,6 +34,7 @@ def test_who_asks_for_a_websocket_has_their_head_read() -> None:
     assert (
         head("GET /socket.io/ HTTP/1.1", "Host: hub", "Connection: Upgrade", "Upgrade: websocket").get("upgrade") == "websocket"
     )
+    assert head("GET /socket.io/ HTTP/1.1", "Host: hub", "Connection: keep-alive", "Upgrade: websocket").get("upgrade") is None
 
 
 @pytest.mark.parametrize(
