@@ -94,7 +94,7 @@ def use_up_the_log(hub: db.Database) -> None:
 
 @pytest.mark.promise("The disk is full", bar="507, 0 half done, reading goes on, recovers without a restart")
 def test_while_the_disk_is_full_all_are_told_so_and_with_room_again_all_goes_on(hub, disk, server, size, figure):
-    one, changes = server(), size(150, 2_000)
+    one, changes = server(), size(500, 2_000)  # so many that some are left when the disk is full
     crowd = Crowd([one.url], changes, a_second=size(100, 150), wordy=3_000, waits_out=[FULL])
     watchers = listeners(2, lambda _: Listener(one.url, *map(idea_topic, crowd.ideas)))
     with crowd:
